@@ -1,0 +1,1 @@
+//! The database of accounts, settings, exchanges, captures, tickets, grants, key pages and audit rows.

@@ -1,0 +1,68 @@
+//! The report that travels beside a redacted body: what was found, by rule and count. Never text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::body::UnredactedConsent;
+
+/// What the redactor did to one body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// How the body was read.
+    pub format: Format,
+    /// The digest of the rule set, in hex; empty if redaction was off.
+    pub rule_set: String,
+    /// Findings acted upon, by rule id.
+    pub findings: BTreeMap<String, u64>,
+    /// Findings acted upon, by entity.
+    pub entities: BTreeMap<String, u64>,
+    /// Attachments replaced by a description of themselves.
+    pub attachments_dropped: u64,
+    /// The body claimed a format it did not keep to and was scanned as text instead.
+    pub fell_back: bool,
+    /// The `content-encoding` that was undone, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded_from: Option<String>,
+    /// Set if the account had switched redaction off: the record of that decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unredacted_by: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn unredacted(consent: &UnredactedConsent, content_encoding: Option<&str>) -> Self {
+        Self {
+            format: Format::Unread,
+            decoded_from: content_encoding.map(str::to_owned),
+            unredacted_by: Some(consent.recorded_by().to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The number of findings acted upon.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.findings.values().sum()
+    }
+}
+
+/// How a body was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Format {
+    /// Plain text, or anything that did not parse as what it claimed to be.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+    /// JSON documents, one a line.
+    Ndjson,
+    /// Server-sent events.
+    Sse,
+    /// Not text: an attachment, replaced by a description of itself.
+    Binary,
+    /// Not looked at, because the account had switched redaction off.
+    Unread,
+}

@@ -1,0 +1,1 @@
+//! Compresses and encrypts a redacted body under a key of its own.

@@ -1,0 +1,1 @@
+//! The use cases: capture, read, shred, expire, redact again, tickets, settings.

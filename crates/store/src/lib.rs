@@ -1,0 +1,1 @@
+//! Spool, segments and object stores for sealed bodies.
