@@ -1,0 +1,111 @@
+//! Compression and padding: payload → `length ‖ zstd frame ‖ zeros`, and back.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe;
+
+use crate::SealError;
+use crate::header::MAX_CIPHERTEXT_LEN;
+use crate::padme::padme;
+
+/// Measured on LLM bodies: level 6 is 4% smaller at a third of the speed, level 1 is 4% larger at
+/// half as much again.
+const LEVEL: i32 = 3;
+/// Bytes of the true length in front of the frame.
+const LENGTH_LEN: usize = 4;
+
+/// A zstd context for compressing, kept from body to body: making one costs as much as a small body.
+pub(crate) struct Packer(Compressor<'static>);
+
+impl Packer {
+    pub(crate) fn new() -> Self {
+        Self(Compressor::new(LEVEL).expect("the level is one that zstd has, and no dictionary"))
+    }
+
+    /// Compresses and pads a payload: what comes back is ready to be encrypted.
+    pub(crate) fn pack(&mut self, payload: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let mut frame =
+            Zeroizing::new(Vec::with_capacity(zstd_safe::compress_bound(payload.len())));
+        self.0
+            .compress_to_buffer(payload, &mut *frame)
+            .map_err(|error| SealError::unavailable("zstd could not compress the body", error))?;
+        pad(&frame)
+    }
+}
+
+impl fmt::Debug for Packer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Packer(..)")
+    }
+}
+
+/// A zstd context for decompressing, likewise kept.
+pub(crate) struct Unpacker(Decompressor<'static>);
+
+impl Unpacker {
+    pub(crate) fn new() -> Self {
+        Self(Decompressor::new().expect("an empty dictionary is always accepted"))
+    }
+
+    /// Undoes [`Packer::pack`]; never allocates more than `max_len` bytes for the payload.
+    pub(crate) fn unpack(
+        &mut self,
+        padded: &[u8],
+        max_len: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let broken = || SealError::malformed("the compressed data inside the record is broken");
+        let frame = unpad(padded)?;
+        // One frame and no more: zstd would go on and decompress whatever follows it.
+        if zstd_safe::find_frame_compressed_size(frame).map_err(|_| broken())? != frame.len() {
+            return Err(broken());
+        }
+        // `seal` always writes the size, so that the buffer can be bounded before it is made.
+        let len = zstd_safe::get_frame_content_size(frame).map_err(|_| broken())?;
+        let len = usize::try_from(len.ok_or_else(broken)?).unwrap_or(usize::MAX);
+        if len > max_len {
+            return Err(SealError::too_large("the record unpacks to more than the limit"));
+        }
+        let mut payload = Zeroizing::new(Vec::with_capacity(len));
+        // zstd writes no further than the capacity, whatever the blocks say.
+        self.0.decompress_to_buffer(frame, &mut *payload).map_err(|_| broken())?;
+        if payload.len() != len {
+            return Err(broken());
+        }
+        Ok(payload)
+    }
+}
+
+impl fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unpacker(..)")
+    }
+}
+
+/// `length ‖ frame ‖ zeros`, as long as Padmé says.
+pub(crate) fn pad(frame: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let padded_len = u32::try_from(padme((LENGTH_LEN + frame.len()) as u64))
+        .ok()
+        .filter(|&len| len <= MAX_CIPHERTEXT_LEN)
+        .ok_or_else(|| SealError::too_large("the body is larger than a record can hold"))?;
+    let frame_len = u32::try_from(frame.len()).expect("shorter than the padded length");
+    let mut padded = Zeroizing::new(Vec::with_capacity(padded_len as usize));
+    padded.extend_from_slice(&frame_len.to_be_bytes());
+    padded.extend_from_slice(frame);
+    padded.resize(padded_len as usize, 0);
+    Ok(padded)
+}
+
+/// The frame inside the padding. There is one right padding for each frame; others are refused.
+fn unpad(padded: &[u8]) -> Result<&[u8], SealError> {
+    let wrong = || SealError::malformed("the padding inside the record is wrong");
+    let (frame_len, rest) = padded.split_first_chunk::<LENGTH_LEN>().ok_or_else(wrong)?;
+    let frame_len = u32::from_be_bytes(*frame_len);
+    let (frame, zeros) = rest.split_at_checked(frame_len as usize).ok_or_else(wrong)?;
+    let right_len = padme(LENGTH_LEN as u64 + u64::from(frame_len)) == padded.len() as u64;
+    if !right_len || zeros.iter().any(|&byte| byte != 0) {
+        return Err(wrong());
+    }
+    Ok(frame)
+}

@@ -1,0 +1,63 @@
+//! From a leaf of the key tree to the payload key and the commitment to it.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
+use sha2::Sha512;
+use zeroize::Zeroizing;
+
+/// Bytes of the commitment: half as many bits of binding, which leaves 128.
+pub(crate) const COMMITMENT_LEN: usize = 32;
+
+/// Extraction salt: keeps these keys apart from everything else a leaf might one day be used for.
+const SALT: &[u8] = b"oubliette/v1/record";
+/// Start of the expansion info, with the AEAD by its IANA name as C2SP chunked-encryption has it:
+/// the same leaf under another cipher would be another key. A zero byte ends it.
+const LABEL: &[u8] = b"oubliette/v1/record/AEAD_AES_256_GCM\0";
+
+/// The key of one payload; wiped when dropped, and `Debug` tells nothing.
+pub(crate) struct PayloadKey(Zeroizing<[u8; 32]>);
+
+impl PayloadKey {
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    pub(crate) fn expose_secret(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PayloadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PayloadKey(..)")
+    }
+}
+
+/// Derives the payload key and its commitment: `key ‖ commitment = HKDF-SHA-512(leaf, place)`.
+///
+/// AES-GCM alone does not commit: a ciphertext can be built that opens under two keys. Both halves
+/// come from one expansion, as in C2SP chunked-encryption, so a record that carries the commitment
+/// opens under the one leaf it was sealed with. Account and address are in the info, so the same
+/// leaf bytes at another place give another key.
+pub(crate) fn derive(
+    leaf: &LeafKey,
+    account: AccountTag,
+    address: LeafAddress,
+) -> (PayloadKey, [u8; COMMITMENT_LEN]) {
+    let mut output = Zeroizing::new([0_u8; 64]);
+    Hkdf::<Sha512>::new(Some(SALT), leaf.expose_secret())
+        .expand_multi_info(
+            &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
+            output.as_mut_slice(),
+        )
+        .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
+
+    let mut key = PayloadKey(Zeroizing::new([0; 32]));
+    let mut commitment = [0; COMMITMENT_LEN];
+    key.0.copy_from_slice(&output[..32]);
+    commitment.copy_from_slice(&output[32..]);
+    (key, commitment)
+}
