@@ -1,0 +1,333 @@
+//! Telling a secret from a placeholder, a name or a piece of code.
+//!
+//! None of these can prove a secret, so none answers `Valid`.
+
+use crate::validator::Verdict;
+
+/// The part of a token whose vendor prefix already says what it is: only placeholders drop out.
+pub(super) fn token(bytes: &[u8]) -> Verdict {
+    unknown_if(!is_placeholder(bytes) && entropy(bytes) >= 2.0)
+}
+
+/// A value assigned to something called a key, token or secret: random, not a name.
+pub(super) fn secret(bytes: &[u8]) -> Verdict {
+    let long_enough = bytes.len() >= 8;
+    let floor = if bytes.len() >= 16 { 3.0 } else { 2.5 };
+    let number = bytes
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'T' | b'Z'));
+    let link = bytes.windows(3).any(|window| window == b"://");
+    unknown_if(
+        long_enough
+            && !number
+            && !link
+            && !is_placeholder(bytes)
+            && !is_name(bytes)
+            && entropy(bytes) >= floor,
+    )
+}
+
+/// What follows `Authorization: Bearer` or `Basic`.
+pub(super) fn bearer(bytes: &[u8]) -> Verdict {
+    unknown_if(
+        bytes.len() >= 12 && !is_placeholder(bytes) && !is_name(bytes) && entropy(bytes) >= 2.5,
+    )
+}
+
+/// A value assigned to something called a password.
+///
+/// People choose these, so entropy says nothing: asked for are letters together with a digit or
+/// a sign, which code, schemas and prose do not have in that place.
+pub(super) fn password(bytes: &[u8]) -> Verdict {
+    let letters = bytes.iter().any(u8::is_ascii_alphabetic) || !bytes.is_ascii();
+    let digits = bytes.iter().any(u8::is_ascii_digit);
+    let signs = bytes.iter().any(|byte| b"!@#$%^&*?+=~".contains(byte));
+    // A call, an index, a shell or template expansion, a regular expression.
+    let code = matches!(
+        bytes.first(),
+        Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
+    ) || bytes.iter().any(|byte| b"()[]{}<>|".contains(byte))
+        || bytes.windows(2).any(|pair| {
+            matches!(pair, b"==" | b"!=" | b"&&" | b"->" | b"::" | b"=>" | b"//" | b"$_")
+        });
+    unknown_if(
+        bytes.len() >= 6
+            && letters
+            && (digits || signs)
+            && !code
+            && !is_placeholder(bytes)
+            && !is_dotted_name(bytes),
+    )
+}
+
+/// `user:password` as it stands in a URL.
+pub(super) fn url_credentials(bytes: &[u8]) -> Verdict {
+    let mut parts = bytes.splitn(2, |&byte| byte == b':');
+    let (user, password) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let expansion = |text: &[u8]| {
+        matches!(text.first(), Some(b'$' | b'{' | b'%' | b'<' | b'*' | b'['))
+            && !text.starts_with(b"%2")
+            && !text.starts_with(b"%4")
+    };
+    let hollow = !password.is_empty()
+        && password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_'));
+    unknown_if(
+        !password.is_empty()
+            && !expansion(user)
+            && !expansion(password)
+            && !hollow
+            && !has_expansion(password),
+    )
+}
+
+/// Whether the text stands in for a secret: documentation, templates, masks, counting keys.
+pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
+    if bytes.is_empty() || has_expansion(bytes) {
+        return true;
+    }
+    let mut run = 1;
+    for pair in bytes.windows(2) {
+        run = if pair[0] == pair[1] { run + 1 } else { 1 };
+        let mask = matches!(pair[0], b'*' | b'x' | b'X' | b'.' | b'#' | b'?' | b'-' | b'_');
+        if run >= 4 && mask || run >= 8 && pair[0] != b'A' && pair[0] != b'0' && pair[0] != b'=' {
+            return true;
+        }
+    }
+    WORDS.iter().any(|word| contains_folded(bytes, word))
+}
+
+/// Whether the text holds a variable of a shell, a template or a format string.
+fn has_expansion(bytes: &[u8]) -> bool {
+    bytes
+        .windows(2)
+        .any(|pair| matches!(pair, b"${" | b"{{" | b"$(" | b"%{" | b"%(" | b"#{" | b"<%" | b"}}"))
+}
+
+/// Whether every part between separators is a word or a small number: `text-embedding-3-small`,
+/// `projects/demo/secrets/db`, `getUserById2`, `gpt-4o-2024-08-06`.
+fn is_name(bytes: &[u8]) -> bool {
+    bytes
+        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'='))
+        .all(|part| if part.len() <= 4 { is_stump(part) } else { is_word(part) })
+}
+
+/// Four characters or fewer that need no vowels to be a name: `v2`, `4o`, `Mon`, `2024`.
+fn is_stump(part: &[u8]) -> bool {
+    let turns = part.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+    let humps =
+        part.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    turns.count() <= 1 && humps.count() == 0
+}
+
+/// Letters that look like words, with at most two digits at the end.
+fn is_word(part: &[u8]) -> bool {
+    let letters = part.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (word, tail) = part.split_at(letters);
+    if tail.len() > 2 || !tail.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    // Words have vowels every few letters, and capitals only where a word begins.
+    let capitals = word.iter().skip(1).filter(|byte| byte.is_ascii_uppercase()).count();
+    let shouted = word.iter().all(u8::is_ascii_uppercase);
+    let vowels = word.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
+    vowels * 5 >= word.len() && (shouted || capitals * 3 <= word.len())
+}
+
+/// Whether the text is a path of identifiers, as in `config.db.password2`.
+fn is_dotted_name(bytes: &[u8]) -> bool {
+    let dotted = bytes.contains(&b'.') || bytes.contains(&b'_');
+    let plain = bytes
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'\''));
+    dotted && plain && is_name(bytes)
+}
+
+/// Shannon entropy in bits a byte.
+fn entropy(bytes: &[u8]) -> f32 {
+    let mut counts = [0u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    let total = bytes.len() as f32;
+    counts
+        .iter()
+        .filter(|&&count| count > 0)
+        .map(|&count| {
+            let share = count as f32 / total;
+            -share * share.log2()
+        })
+        .sum()
+}
+
+fn contains_folded(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn unknown_if(holds: bool) -> Verdict {
+    if holds { Verdict::Unknown } else { Verdict::Invalid }
+}
+
+/// Words that only a stand-in contains.
+const WORDS: &[&str] = &[
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "redacted",
+    "dummy",
+    "foobar",
+    "your-",
+    "your_",
+    "yourkey",
+    "yourapi",
+    "yourtoken",
+    "yoursecret",
+    "yourpass",
+    "my-secret",
+    "my_secret",
+    "mysecret",
+    "insert",
+    "replace",
+    "_here",
+    "-here",
+    "keyhere",
+    "tokenhere",
+    "abcdefghijklmnopqrstuvwxyz",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "example",
+    "undefined",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(validate: fn(&[u8]) -> Verdict, want: Verdict, cases: &[&str]) {
+        for case in cases {
+            assert_eq!(validate(case.as_bytes()), want, "{case}");
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        all(
+            token,
+            Verdict::Unknown,
+            &["sk_live_4eC39HqLyjWDarjtT1zdp7dc", "AIzaSyD3mQ8rT1vX5zB7nK2wJ4hL6pY9cF0gS1e"],
+        );
+        all(
+            token,
+            Verdict::Invalid,
+            &[
+                "sk-xxxxxxxxxxxxxxxxxxxx",
+                "ghp_****************",
+                "AKIAIOSFODNN7EXAMPLE",
+                "sk-your-key-here",
+                "${TOKEN}",
+                "aaaaaaaaaaaaaaaa",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn secrets() {
+        all(
+            secret,
+            Verdict::Unknown,
+            &[
+                "9f86d081884c7d659a2feaa0c55ad015",
+                "Zm9vYmFy8Kq2LmX0",
+                "hT7!kQ2z9w",
+                "3b241101-e2bb-4255-8caf-4136c566a962",
+            ],
+        );
+        all(
+            secret,
+            Verdict::Invalid,
+            &[
+                "text-embedding-3-small",
+                "gpt-4o-mini-2024-07-18",
+                "getUserById2",
+                "projects/demo/secrets/database",
+                "20260301120000",
+                "https://x.test/a1b2c3d4",
+                "short1",
+                "aaaaaaaabbbbbbbb",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn passwords() {
+        all(
+            password,
+            Verdict::Unknown,
+            &["hunter2", "S3cr3t!Pass", "p@ssword", "Größe99", "correct-horse-9"],
+        );
+        all(
+            password,
+            Verdict::Invalid,
+            &[
+                "string",
+                "password",
+                "config.password",
+                "getPassword()",
+                "${DB_PASS}",
+                "%s",
+                "os.environ",
+                "req.body.pass1",
+                "********",
+                "changeme1",
+                "a1",
+                "user->pass1",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn credentials_in_urls() {
+        all(
+            url_credentials,
+            Verdict::Unknown,
+            &["admin:hunter2", "u:p", "svc:pa%40ss", ":token123", "a:%24x"],
+        );
+        all(
+            url_credentials,
+            Verdict::Invalid,
+            &[
+                "user",
+                "user:",
+                "user:***",
+                "${USER}:x",
+                "user:$PASS",
+                "user:<password>",
+                "u:{{ pass }}",
+                "user:xxxx",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn bearers() {
+        all(bearer, Verdict::Unknown, &["9f86d081884c7d659a2feaa0", "mF_9.B5f-4.1JqM"]);
+        all(
+            bearer,
+            Verdict::Invalid,
+            &["authentication", "access_token", "YOUR_API_KEY_HERE", "token", ""],
+        );
+    }
+
+    #[test]
+    fn entropy_of_known_distributions() {
+        assert_eq!(entropy(b""), 0.0);
+        assert_eq!(entropy(b"aaaa"), 0.0);
+        assert_eq!(entropy(b"aabb"), 1.0);
+        assert_eq!(entropy(b"0123456789abcdef"), 4.0);
+    }
+}
