@@ -1,1 +1,14 @@
 //! Spool, segments and object stores for sealed bodies.
+
+mod error;
+mod fs;
+mod key;
+mod object;
+pub mod testing;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use key::{ObjectKey, RetentionClass, SegmentId};
+pub use object::{
+    FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore, S3Settings,
+    S3Store, list_all,
+};

@@ -1,0 +1,159 @@
+//! A store that fails on a seed.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::{StoreError, StoreErrorKind};
+use crate::key::ObjectKey;
+use crate::object::{LifecycleRule, ObjectPage, ObjectStore};
+
+/// How often what goes wrong, in percent of the operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Faults {
+    /// Fails before anything happens.
+    pub fail: u8,
+    /// Does it and loses the reply: the caller sees an error.
+    pub lose_reply: u8,
+    /// Waits up to [`Faults::longest_delay`] first.
+    pub delay: u8,
+    /// The longest wait.
+    pub longest_delay: Duration,
+}
+
+/// Wraps a store and makes its operations fail, wait or lose their reply, the same way for the
+/// same seed and order of calls.
+pub struct FailingStore {
+    inner: Arc<dyn ObjectStore>,
+    faults: Mutex<Faults>,
+    random: AtomicU64,
+    down: AtomicBool,
+    injected: AtomicU64,
+}
+
+impl FailingStore {
+    /// Wraps `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ObjectStore>, seed: u64, faults: Faults) -> Self {
+        Self {
+            inner,
+            faults: Mutex::new(faults),
+            random: AtomicU64::new(seed),
+            down: AtomicBool::new(false),
+            injected: AtomicU64::new(0),
+        }
+    }
+
+    /// Switches the whole store off and on: while it is down every operation fails.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Changes what goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// How many operations have been made to fail so far.
+    #[must_use]
+    pub fn injected(&self) -> u64 {
+        self.injected.load(Ordering::SeqCst)
+    }
+
+    /// The next number of SplitMix64: good enough to spread faults, and a dependency less.
+    fn draw(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut z = self.random.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn happens(&self, percent: u8) -> bool {
+        self.draw() % 100 < u64::from(percent)
+    }
+
+    fn fault(&self, message: &'static str) -> StoreError {
+        self.injected.fetch_add(1, Ordering::SeqCst);
+        StoreError::new(StoreErrorKind::Retry, message)
+    }
+
+    async fn disturb<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        // All are drawn each time, so that one percentage does not shift the course of the others.
+        let (fail, lose, delay) = (
+            self.happens(faults.fail),
+            self.happens(faults.lose_reply),
+            self.happens(faults.delay),
+        );
+        let longest = u64::try_from(faults.longest_delay.as_micros()).unwrap_or(u64::MAX);
+        let wait = Duration::from_micros(self.draw() % longest.max(1));
+        if delay {
+            tokio::time::sleep(wait).await;
+        }
+        if self.down.load(Ordering::SeqCst) {
+            return Err(self.fault("injected: the object store is down"));
+        }
+        if fail {
+            return Err(self.fault("injected: the operation failed"));
+        }
+        let result = operation.await;
+        if lose && result.is_ok() {
+            return Err(self.fault("injected: the reply was lost"));
+        }
+        result
+    }
+}
+
+impl fmt::Debug for FailingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailingStore").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FailingStore {
+    async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), StoreError> {
+        self.disturb(self.inner.put(key, body)).await
+    }
+
+    async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.disturb(self.inner.get_range(key, range)).await
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.disturb(self.inner.size(key)).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectKey>,
+    ) -> Result<ObjectPage, StoreError> {
+        self.disturb(self.inner.list(prefix, after)).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.disturb(self.inner.delete(key)).await
+    }
+
+    async fn ensure_lifecycle(&self, rules: &[LifecycleRule]) -> Result<(), StoreError> {
+        self.disturb(self.inner.ensure_lifecycle(rules)).await
+    }
+
+    async fn lifecycle(&self) -> Result<Vec<LifecycleRule>, StoreError> {
+        self.disturb(self.inner.lifecycle()).await
+    }
+
+    async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError> {
+        self.disturb(self.inner.sweep(unix_seconds)).await
+    }
+}
