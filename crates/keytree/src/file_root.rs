@@ -342,5 +342,6 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 #[path = "file_root_tests.rs"]
 mod tests;

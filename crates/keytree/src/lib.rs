@@ -94,3 +94,6 @@ pub use page::{Generation, PageId};
 pub use page_store::{MemoryPageStore, PageStore};
 pub use root::{MemoryRootStore, Root, RootStore};
 pub use tree::{KeyTree, Status};
+
+#[cfg(test)]
+mod tests;
