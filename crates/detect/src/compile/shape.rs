@@ -1,0 +1,79 @@
+//! The bytes a pattern admits at each of its first places.
+
+use regex_automata::nfa::thompson::{NFA, State};
+use regex_automata::util::primitives::StateID;
+
+use crate::byteset::ByteSet;
+
+/// How many places are looked at: enough to tell a card number from a year, few enough for one cache line
+/// of masks.
+pub(crate) const PLACES: usize = 8;
+
+/// For each of the first places, up to the shortest match: a set that holds every byte that may stand
+/// there. Look-around is taken to hold, so the sets may be too large, never too small.
+pub(super) fn of(nfa: &NFA) -> Vec<ByteSet> {
+    let mut shape = Vec::with_capacity(PLACES);
+    let mut places = vec![nfa.start_anchored()];
+    let mut seen = vec![false; nfa.states().len()];
+    while shape.len() < PLACES {
+        let mut set = ByteSet::EMPTY;
+        let mut next: Vec<StateID> = Vec::new();
+        seen.fill(false);
+        while let Some(id) = places.pop() {
+            if std::mem::replace(&mut seen[id.as_usize()], true) {
+                continue;
+            }
+            match nfa.state(id) {
+                State::ByteRange { trans } => {
+                    set.insert_range(trans.start, trans.end);
+                    next.push(trans.next);
+                }
+                State::Sparse(sparse) => {
+                    for trans in &sparse.transitions {
+                        set.insert_range(trans.start, trans.end);
+                        next.push(trans.next);
+                    }
+                }
+                State::Dense(dense) => {
+                    for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
+                        if to != StateID::ZERO {
+                            set.insert(byte);
+                            next.push(to);
+                        }
+                    }
+                }
+                State::Look { next, .. } | State::Capture { next, .. } => places.push(*next),
+                State::Union { alternates } => places.extend(alternates.iter().copied()),
+                State::BinaryUnion { alt1, alt2 } => places.extend([*alt1, *alt2]),
+                State::Fail => {}
+                State::Match { .. } => return shape, // a match may end here: no more is required
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        places = next;
+        shape.push(set);
+    }
+    shape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(pattern: &str) -> Vec<String> {
+        let nfa = NFA::compiler()
+            .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
+            .build(pattern)
+            .unwrap();
+        of(&nfa).iter().map(|set| set.iter().map(char::from).collect()).collect()
+    }
+
+    #[test]
+    fn sets_follow_the_pattern_up_to_its_shortest_match() {
+        assert_eq!(shape("a[bc]d"), ["a", "bc", "d"]);
+        assert_eq!(shape(r"\b(?:x|yz)w"), ["xy", "wz"]);
+        assert_eq!(shape("a+b?"), ["a"]);
+        assert_eq!(shape("[01]{20}").len(), PLACES);
+    }
+}

@@ -1,0 +1,176 @@
+//! Rules compiled together: one automaton over all their literals, one table over all their shapes.
+
+mod shapes;
+
+use std::collections::BTreeMap;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use crate::compile::Matcher;
+use crate::compile::gate::Gate;
+use crate::context::ContextIndex;
+use crate::error::{DetectError, DetectErrorKind};
+use crate::limits::Limits;
+use crate::rule::Rule;
+use crate::validate;
+use crate::validator::Validator;
+
+pub(crate) use shapes::Shapes;
+
+/// Rules that are scanned for in one pass.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) rules: Vec<LayerRule>,
+    /// Every literal of every gate and every keyword, each once.
+    pub(crate) literals: Option<AhoCorasick>,
+    pub(crate) uses: Vec<LiteralUse>,
+    pub(crate) shapes: Shapes,
+    /// The rules that are searched for in every haystack.
+    pub(crate) open: Vec<u32>,
+    pub(crate) context: ContextIndex,
+}
+
+/// A rule within its layer.
+#[derive(Debug)]
+pub(crate) struct LayerRule {
+    pub(crate) rule: Rule,
+    pub(crate) matcher: Matcher,
+    pub(crate) validator: Option<Validator>,
+    /// The literals of its gate.
+    pub(crate) anchors: Vec<u32>,
+    /// Its keywords.
+    pub(crate) keywords: Vec<u32>,
+}
+
+/// Who waits for a literal.
+#[derive(Debug, Default)]
+pub(crate) struct LiteralUse {
+    /// The rules whose gate it is; their candidates come from where it stands.
+    pub(crate) anchor_of: Vec<u32>,
+    /// The rules whose gate is their keywords, and it is one.
+    pub(crate) wakes: Vec<u32>,
+    /// Whether it is a keyword of any rule.
+    pub(crate) is_keyword: bool,
+}
+
+impl Layer {
+    pub(crate) fn new(rules: &[Rule], limits: &Limits) -> Result<Self, DetectError> {
+        let mut literals = Literals::default();
+        let mut shapes = shapes::Builder::default();
+        let mut open = Vec::new();
+        let mut compiled = Vec::with_capacity(rules.len());
+        let mut bytes = 0;
+        for (number, rule) in (0u32..).zip(rules) {
+            let source = rule.source();
+            let syntax = &source.syntax;
+            let lists = [
+                ("keywords", &syntax.keywords),
+                ("context", &syntax.context),
+                ("negative_context", &syntax.negative_context),
+            ];
+            for (field, list) in lists {
+                if list.len() > limits.words {
+                    let mend = format!("more than {} words", limits.words);
+                    return Err(source.place.error(DetectErrorKind::TooLarge, field, &mend));
+                }
+            }
+            let matcher = Matcher::new(source, limits)?;
+            bytes += matcher.bytes;
+            if bytes > limits.compiled_bytes {
+                let mend = "the rules together compile to more than the limit; remove some";
+                return Err(source.place.error(DetectErrorKind::TooLarge, "pattern", mend));
+            }
+            let keywords = literals.keywords(&syntax.keywords);
+            let anchors = match &matcher.gate {
+                Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
+                    literals.anchors(list, number)
+                }
+                Gate::Keywords => {
+                    keywords.iter().for_each(|&id| literals.uses[id as usize].wakes.push(number));
+                    Vec::new()
+                }
+                Gate::Shape(sets) => {
+                    shapes.add(number, matcher.boundary, sets);
+                    Vec::new()
+                }
+                Gate::Open => {
+                    open.push(number);
+                    Vec::new()
+                }
+            };
+            let validator: Option<Validator> = match &syntax.validator {
+                Some(name) => Some(validate::by_name(name).ok_or_else(|| {
+                    source.place.error(
+                        DetectErrorKind::Syntax,
+                        "validator",
+                        "there is no such validator",
+                    )
+                })?),
+                None => None,
+            };
+            compiled.push(LayerRule { rule: rule.clone(), matcher, validator, anchors, keywords });
+        }
+        let too_many_words = |error: aho_corasick::BuildError| {
+            DetectError::new(
+                DetectErrorKind::TooLarge,
+                "the rules' words and literals are too many",
+            )
+            .caused_by(error)
+        };
+        let context = ContextIndex::new(
+            rules.iter().map(|r| (&r.syntax().context[..], &r.syntax().negative_context[..])),
+        )
+        .map_err(too_many_words)?;
+        let (literals, uses) = literals.build().map_err(too_many_words)?;
+        Ok(Self { rules: compiled, literals, uses, shapes: shapes.build(), open, context })
+    }
+}
+
+/// Literals in lower case, numbered.
+#[derive(Default)]
+struct Literals {
+    numbers: BTreeMap<Vec<u8>, u32>,
+    texts: Vec<Vec<u8>>,
+    uses: Vec<LiteralUse>,
+}
+
+impl Literals {
+    fn anchors(&mut self, list: &[Vec<u8>], rule: u32) -> Vec<u32> {
+        let numbers: Vec<u32> = list.iter().map(|literal| self.number(literal)).collect();
+        numbers.iter().for_each(|&id| self.uses[id as usize].anchor_of.push(rule));
+        numbers
+    }
+
+    fn keywords(&mut self, list: &[String]) -> Vec<u32> {
+        let mut numbers: Vec<u32> =
+            list.iter().map(|word| self.number(&word.as_bytes().to_ascii_lowercase())).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.iter().for_each(|&id| self.uses[id as usize].is_keyword = true);
+        numbers
+    }
+
+    fn number(&mut self, literal: &[u8]) -> u32 {
+        if let Some(&number) = self.numbers.get(literal) {
+            return number;
+        }
+        let number = u32::try_from(self.texts.len()).expect("limits keep literals few");
+        self.numbers.insert(literal.to_vec(), number);
+        self.texts.push(literal.to_vec());
+        self.uses.push(LiteralUse::default());
+        number
+    }
+
+    fn build(self) -> Result<(Option<AhoCorasick>, Vec<LiteralUse>), aho_corasick::BuildError> {
+        if self.texts.is_empty() {
+            return Ok((None, self.uses));
+        }
+        // A full automaton: its table is a few hundred kilobytes for hundreds of literals, and it reads each
+        // byte once whatever their number.
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&self.texts)?;
+        Ok((Some(automaton), self.uses))
+    }
+}

@@ -1,0 +1,35 @@
+//! How large a rule set may grow. Rules may come from strangers.
+
+/// Limits on the packs of one rule set. They apply to every pack, the standard ones included.
+///
+/// Patterns run in time linear in the haystack whatever they are; these keep compiling and memory bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The number of rules outside the standard packs.
+    pub rules: usize,
+    /// The length of one pattern as written.
+    pub pattern_bytes: usize,
+    /// The size of one pattern's automaton.
+    pub pattern_compiled_bytes: usize,
+    /// The size of all compiled rules outside the standard packs together.
+    pub compiled_bytes: usize,
+    /// How deep groups and repetitions may nest.
+    pub nesting: u32,
+    /// The number of keywords, of context words and of negative context words, each, of one rule.
+    pub words: usize,
+}
+
+impl Default for Limits {
+    /// Ten times what the largest standard rule needs.
+    fn default() -> Self {
+        Self {
+            rules: 1_000,
+            pattern_bytes: 8 << 10,
+            pattern_compiled_bytes: 512 << 10,
+            compiled_bytes: 64 << 20,
+            nesting: 64,
+            words: 200,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The engine's definition, slow and plain: every rule over the whole text, no gate, no table.
+//!
+//! It is what the scanner is held against in property tests, fuzzing and benches. Not part of the promise of
+//! this crate's interface.
+
+use regex_automata::{Anchored, Input};
+
+use crate::context::{self, Neighbours};
+use crate::finding::{Finding, RuleIndex, Span};
+use crate::layer::LayerRule;
+use crate::ruleset::RuleSet;
+use crate::scan::{KEYWORD_REACH, ScanOptions, field::FieldWords, overlap, verify};
+
+/// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
+#[must_use]
+pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
+    let mut field = FieldWords::default();
+    field.set(options.field);
+    let mut findings = Vec::new();
+    for based in rules.layers() {
+        for (number, rule) in (based.base..).zip(&based.layer.rules) {
+            if options.entities.is_some_and(|list| !list.contains(rule.rule.entity())) {
+                continue;
+            }
+            for raw in matches(rule, haystack, field.text().as_bytes()) {
+                let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
+                let score = raw.score(rule.rule.syntax(), near);
+                if score >= options.min_score {
+                    findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
+                }
+            }
+        }
+    }
+    match options.entities {
+        None => overlap::Scratch::default().resolve(rules, &mut findings),
+        Some(_) => overlap::drop_contained(rules, &mut findings),
+    }
+    findings
+}
+
+fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8]) -> Vec<verify::Raw> {
+    let matcher = &rule.matcher;
+    let keywords: Vec<Vec<usize>> = rule
+        .rule
+        .syntax()
+        .keywords
+        .iter()
+        .map(|word| {
+            let in_field = places(field, word).next().map(|_| 0);
+            in_field.into_iter().chain(places(haystack, word)).collect()
+        })
+        .collect();
+    let keyword_near = |start: usize| {
+        keywords.is_empty()
+            || keywords.iter().flatten().any(|&at| at.abs_diff(start) <= KEYWORD_REACH)
+    };
+    let mut found = Vec::new();
+    let mut refused = 0;
+    let mut cursor = 0;
+    while cursor < haystack.len() {
+        let input = Input::new(haystack).span(cursor..haystack.len());
+        let Some(whole) = matcher.regex.find(input) else { break };
+        if !matcher.boundary.admits_start(haystack, whole.start()) || !keyword_near(whole.start()) {
+            cursor = whole.start() + 1;
+            continue;
+        }
+        let span = matcher
+            .value_group
+            .and_then(|group| {
+                let mut captures = matcher.regex.create_captures();
+                let input = Input::new(haystack).span(whole.start()..haystack.len());
+                matcher.regex.captures(input.anchored(Anchored::Yes), &mut captures);
+                captures.get_group(group)
+            })
+            .map_or(whole.span(), |value| value);
+        let raw = matcher
+            .boundary
+            .admits_end(haystack, whole.end())
+            .then(|| verify::accept(rule, 0, haystack, Span { start: span.start, end: span.end }))
+            .flatten();
+        cursor = match raw {
+            Some(raw) => {
+                found.push(raw);
+                raw.span.end.max(whole.start() + 1)
+            }
+            None => {
+                refused += whole.len();
+                let thrifty = refused > verify::refusal_budget(haystack.len());
+                if thrifty { whole.end() } else { whole.start() + 1 }
+            }
+        };
+    }
+    found
+}
+
+fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
+    let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
+    let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
+    let stands = |text: &[u8], from: usize, to: usize, word: &str| {
+        [word.to_lowercase(), word.to_uppercase()].iter().any(|spelling| {
+            places(text, spelling).any(|start| {
+                let end = start + spelling.len();
+                start >= from && end <= to && context::is_whole_word(text, Span { start, end })
+            })
+        })
+    };
+    let any = |words: &[String]| {
+        words.iter().any(|word| {
+            stands(haystack, before.start, before.end, word)
+                || stands(haystack, after.start, after.end, word)
+                || (span.start <= context::WINDOW_BEFORE && stands(field, 0, field.len(), word))
+        })
+    };
+    let syntax = rule.rule.syntax();
+    Neighbours { support: any(&syntax.context), explain_away: any(&syntax.negative_context) }
+}
+
+/// Where `word` starts in `text`, ASCII case aside.
+fn places<'t>(text: &'t [u8], word: &'t str) -> impl Iterator<Item = usize> + 't {
+    let windows = text.windows(word.len()).enumerate();
+    windows.filter(|(_, window)| window.eq_ignore_ascii_case(word.as_bytes())).map(|(at, _)| at)
+}

@@ -1,0 +1,155 @@
+//! Rule packs as they are written: TOML, checked, not yet compiled.
+
+mod check;
+mod locate;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::boundary::Boundary;
+use crate::entity::{Category, OperatorName};
+use crate::error::{DetectError, DetectErrorKind};
+use locate::Place;
+
+/// A file of rules that was read and checked, field by field. Patterns are compiled by
+/// [`RuleSetBuilder::build`](crate::RuleSetBuilder::build).
+#[derive(Debug, Clone)]
+pub struct Pack {
+    source: Arc<str>,
+    syntax: Arc<PackSyntax>,
+    rules: Arc<[RuleSource]>,
+}
+
+impl Pack {
+    /// Reads a pack. `source_name` is the file's name, used in messages only.
+    ///
+    /// ```
+    /// use oubliette_detect::Pack;
+    ///
+    /// let error = Pack::from_toml("mine.toml", "pack = \"mine\"\n[[rule]]\nid = \"mine.badge\"\npatern = 'B-[0-9]{6}'\n")
+    ///     .unwrap_err();
+    /// assert!(error.to_string().starts_with("mine.toml:4: rule mine.badge: unknown field `patern`"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Syntax`](DetectErrorKind::Syntax) if it is not TOML, or a field is unknown, missing or has no such
+    /// value; [`TooLarge`](DetectErrorKind::TooLarge) above 1 MiB.
+    pub fn from_toml(source_name: &str, text: &str) -> Result<Self, DetectError> {
+        if text.len() > MAX_PACK_BYTES {
+            return Err(DetectError::new(
+                DetectErrorKind::TooLarge,
+                format!("{source_name}: larger than 1 MiB; split the pack"),
+            ));
+        }
+        let mut syntax: PackSyntax = toml::from_str(text)
+            .map_err(|error| locate::syntax_error(source_name, text, &error))?;
+        let rules: Vec<RuleSource> = std::mem::take(&mut syntax.rules)
+            .into_iter()
+            .map(|rule| {
+                let start = rule.span().start;
+                let syntax = rule.into_inner();
+                let place = Place::new(source_name, text, start, &syntax.id);
+                RuleSource { syntax, place }
+            })
+            .collect();
+        check::pack(source_name, &syntax)?;
+        for rule in &rules {
+            check::rule(rule)?;
+        }
+        Ok(Self { source: source_name.into(), syntax: Arc::new(syntax), rules: rules.into() })
+    }
+
+    /// The pack's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.syntax.pack
+    }
+
+    /// What the pack says it is for.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.syntax.description
+    }
+
+    /// The name it was read under.
+    #[must_use]
+    pub fn source_name(&self) -> &str {
+        &self.source
+    }
+
+    /// The number of its rules.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether it has no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    pub(crate) fn rules(&self) -> &[RuleSource] {
+        &self.rules
+    }
+}
+
+/// A rule as written, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleSource {
+    pub(crate) syntax: RuleSyntax,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackSyntax {
+    pack: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default, rename = "rule")]
+    rules: Vec<Spanned<RuleSyntax>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleSyntax {
+    pub(crate) id: String,
+    pub(crate) entity: String,
+    pub(crate) category: Category,
+    #[serde(default)]
+    pub(crate) description: String,
+    pub(crate) pattern: String,
+    #[serde(default)]
+    pub(crate) case_insensitive: bool,
+    #[serde(default)]
+    pub(crate) unicode: bool,
+    #[serde(default)]
+    pub(crate) boundary: Boundary,
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    #[serde(default)]
+    pub(crate) context: Vec<String>,
+    #[serde(default)]
+    pub(crate) negative_context: Vec<String>,
+    #[serde(default)]
+    pub(crate) context_required: bool,
+    pub(crate) validator: Option<String>,
+    pub(crate) score: f32,
+    pub(crate) operator: Option<OperatorName>,
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+    #[serde(default)]
+    pub(crate) negative_examples: Vec<String>,
+    #[serde(default)]
+    pub(crate) references: Vec<String>,
+}
+
+/// Ample for hundreds of rules; what is larger is a mistake or an attack.
+const MAX_PACK_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Rule sets: packs, compiled and named.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use crate::digest::RuleSetDigest;
+use crate::error::{DetectError, DetectErrorKind};
+use crate::finding::RuleIndex;
+use crate::layer::Layer;
+use crate::limits::Limits;
+use crate::pack::Pack;
+use crate::rule::Rule;
+
+/// Compiled rules. Cheap to clone, shared between threads; a [`Scanner`](crate::Scanner) runs it.
+///
+/// The standard packs are compiled once in a process and shared by every set that builds upon them:
+/// thousands of accounts with rules of their own cost only those.
+#[derive(Debug, Clone)]
+pub struct RuleSet(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: Vec<Rule>,
+    layers: Vec<BasedLayer>,
+    digest: RuleSetDigest,
+}
+
+/// A layer and the index of its first rule in the set.
+#[derive(Debug, Clone)]
+pub(crate) struct BasedLayer {
+    pub(crate) base: u32,
+    pub(crate) layer: Arc<Layer>,
+}
+
+impl RuleSet {
+    /// The embedded packs.
+    #[must_use]
+    pub fn standard() -> Self {
+        static STANDARD: LazyLock<RuleSet> = LazyLock::new(|| {
+            let packs = STANDARD_PACKS.iter().map(|(name, text)| Pack::from_toml(name, text));
+            let packs = packs.collect::<Result<Vec<_>, _>>();
+            packs
+                .and_then(|packs| assemble(&[], &packs, &Limits::default()))
+                .expect("the embedded packs compile: tests/standard.rs checks each of them")
+        });
+        STANDARD.clone()
+    }
+
+    /// A builder of a set of one's own, empty so far.
+    #[must_use]
+    pub fn builder() -> RuleSetBuilder {
+        RuleSetBuilder::default()
+    }
+
+    /// The digest that names the set.
+    #[must_use]
+    pub fn digest(&self) -> &RuleSetDigest {
+        &self.0.digest
+    }
+
+    /// All rules; an earlier one wins a tie.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.0.rules
+    }
+
+    /// The rule of a finding.
+    ///
+    /// # Panics
+    ///
+    /// If the index comes from another, larger set.
+    #[must_use]
+    pub fn rule(&self, index: RuleIndex) -> &Rule {
+        &self.0.rules[index.0 as usize]
+    }
+
+    /// The rule with this id.
+    #[must_use]
+    pub fn rule_by_id(&self, id: &str) -> Option<(RuleIndex, &Rule)> {
+        let at = self.0.rules.iter().position(|rule| rule.id() == id)?;
+        Some((RuleIndex(u32::try_from(at).ok()?), &self.0.rules[at]))
+    }
+
+    pub(crate) fn layers(&self) -> &[BasedLayer] {
+        &self.0.layers
+    }
+}
+
+/// Puts packs together. Packs may come from strangers; see [`Limits`].
+#[derive(Debug, Clone, Default)]
+pub struct RuleSetBuilder {
+    standard: bool,
+    packs: Vec<Pack>,
+    limits: Limits,
+}
+
+impl RuleSetBuilder {
+    /// Takes the standard packs in, before all others.
+    #[must_use]
+    pub fn standard(mut self) -> Self {
+        self.standard = true;
+        self
+    }
+
+    /// Adds a pack after those added so far.
+    #[must_use]
+    pub fn pack(mut self, pack: Pack) -> Self {
+        self.packs.push(pack);
+        self
+    }
+
+    /// Sets other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Compiles the set.
+    ///
+    /// # Errors
+    ///
+    /// [`Pattern`](DetectErrorKind::Pattern) if one is no linear-time regular expression or can match the
+    /// empty text, [`TooLarge`](DetectErrorKind::TooLarge) beyond the limits,
+    /// [`Duplicate`](DetectErrorKind::Duplicate) if two rules share an id.
+    pub fn build(self) -> Result<RuleSet, DetectError> {
+        if !self.standard {
+            return assemble(&[], &self.packs, &self.limits);
+        }
+        let standard = RuleSet::standard();
+        if self.packs.is_empty() {
+            return Ok(standard);
+        }
+        assemble(&[standard], &self.packs, &self.limits)
+    }
+}
+
+/// The embedded packs, as file name and text, in the order in which they are compiled.
+#[must_use]
+pub fn standard_packs() -> &'static [(&'static str, &'static str)] {
+    STANDARD_PACKS
+}
+
+static STANDARD_PACKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/standard_packs.rs"));
+
+/// Lays `packs`, compiled as one layer, on top of sets that are compiled already.
+pub(crate) fn assemble(
+    below: &[RuleSet],
+    packs: &[Pack],
+    limits: &Limits,
+) -> Result<RuleSet, DetectError> {
+    let mut rules: Vec<Rule> = below.iter().flat_map(|set| set.rules().iter().cloned()).collect();
+    let mut layers: Vec<BasedLayer> = below.iter().flat_map(|set| set.layers().to_vec()).collect();
+    let base = rules.len();
+    for pack in packs {
+        for source in pack.rules() {
+            rules.push(Rule::new(pack, source)?);
+        }
+    }
+    let own = &rules[base..];
+    if own.len() > limits.rules {
+        return Err(DetectError::new(
+            DetectErrorKind::TooLarge,
+            format!("{} rules, but at most {} may be added", own.len(), limits.rules),
+        ));
+    }
+    check_unique(&rules)?;
+    if !own.is_empty() {
+        let layer = Arc::new(Layer::new(own, limits)?);
+        let base = u32::try_from(base).expect("limits keep rules few");
+        layers.push(BasedLayer { base, layer });
+    }
+    let digest = RuleSetDigest::of(&rules);
+    Ok(RuleSet(Arc::new(Inner { rules, layers, digest })))
+}
+
+fn check_unique(rules: &[Rule]) -> Result<(), DetectError> {
+    let mut seen: HashMap<&str, &Rule> = HashMap::new();
+    for rule in rules {
+        if let Some(other) = seen.insert(rule.id(), rule) {
+            let place = &other.source().place;
+            let mend = format!("stands already in {}:{}", place.source(), place.line());
+            return Err(rule.source().place.error(DetectErrorKind::Duplicate, "id", &mend));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! From a place where a match may start to a raw match.
+//!
+//! # What a rule matches
+//!
+//! Starts are tried from left to right. At each, the pattern's preferred match (as a regex means it) is
+//! taken; it counts if a keyword is near, the boundary holds and the validator does not object. If it counts,
+//! the next start is where it ended; if not, the next byte, so that a long match that is refused does not
+//! hide a short one inside it. Gates only skip starts where this cannot succeed.
+//!
+//! # Bounds
+//!
+//! - Refused matches of a rule may add up to [`refusal_budget`] bytes in one haystack; after that, the search
+//!   goes on behind a refused match instead of one byte further.
+//! - Candidates that lead nowhere may cost a rule [`candidate_budget`] bytes; after that the rest of the
+//!   haystack is searched by the pattern as a whole, in one linear pass up to the next match.
+
+use regex_automata::hybrid::dfa::{Cache as DfaCache, DFA};
+use regex_automata::{Anchored, Input, meta};
+
+use super::candidates::Literals;
+use crate::context::Neighbours;
+use crate::finding::Span;
+use crate::layer::{Layer, LayerRule};
+use crate::pack::RuleSyntax;
+use crate::validator::Verdict;
+
+/// What is scanned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Haystack<'h> {
+    pub(crate) bytes: &'h [u8],
+    /// The spellings of the field's name.
+    pub(crate) field: &'h str,
+}
+
+/// A match that counts, before context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Raw {
+    pub(crate) rule: u32,
+    pub(crate) span: Span,
+    pub(crate) verdict: Verdict,
+}
+
+impl Raw {
+    /// The score, given what stands around the match.
+    pub(crate) fn score(&self, rule: &RuleSyntax, neighbours: Neighbours) -> f32 {
+        let proven =
+            self.verdict == Verdict::Valid && (neighbours.support || !rule.context_required);
+        neighbours.apply(if proven { 1.0 } else { rule.score })
+    }
+}
+
+/// How far a rule has come in the present haystack, and its caches.
+#[derive(Debug, Default)]
+pub(crate) struct RuleState {
+    /// Where the next match may start.
+    cursor: usize,
+    /// Bytes of refused matches.
+    refused: usize,
+    /// Bytes walked without leading to a match.
+    wasted: usize,
+    walked: u64,
+    /// Set when candidates are given up and the rest is searched.
+    searching: bool,
+    dfa: Option<DfaCache>,
+    regex: Option<meta::Cache>,
+}
+
+impl RuleState {
+    pub(super) fn reset(&mut self) {
+        self.cursor = 0;
+        self.refused = 0;
+        self.wasted = 0;
+        self.walked = 0;
+        self.searching = false;
+    }
+
+    pub(super) fn give_up_on_candidates(&mut self, from: usize) {
+        self.cursor = self.cursor.max(from);
+        self.searching = true;
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.walked
+    }
+
+    pub(super) fn is_searching(&self) -> bool {
+        self.searching
+    }
+
+    pub(super) fn cursor(&self) -> usize {
+        self.cursor
+    }
+}
+
+/// How many bytes of refused matches a rule may have. At 64 for each byte, a pattern whose matches are at
+/// most 64 bytes long never gets there.
+pub(crate) fn refusal_budget(haystack: usize) -> usize {
+    64 * haystack
+}
+
+/// How many bytes of walks in vain a rule may have before its candidates are not worth having.
+fn candidate_budget(haystack: usize) -> usize {
+    16 * haystack + 1024
+}
+
+/// Tries a match of `rule` at `start`. Starts must come in ascending order; ones before the rule's cursor are
+/// ignored.
+pub(super) fn offer(
+    layer: &Layer,
+    rule: u32,
+    state: &mut RuleState,
+    literals: &Literals,
+    haystack: &Haystack<'_>,
+    start: usize,
+    out: &mut Vec<Raw>,
+) {
+    let with = &layer.rules[rule as usize];
+    if state.searching
+        || start < state.cursor
+        || !with.matcher.boundary.admits_start(haystack.bytes, start)
+        || !literals.keyword_near(with, start)
+    {
+        return;
+    }
+    let cache = state.dfa.get_or_insert_with(|| with.matcher.dfa.create_cache());
+    let Ok(walk) = walk(&with.matcher.dfa, cache, haystack.bytes, start) else {
+        // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not happen;
+        // if it ever did, the search would still be right.
+        state.give_up_on_candidates(start);
+        return;
+    };
+    state.walked += walk.steps as u64;
+    let useful = match walk.end {
+        Some(end) => {
+            judge(with, rule, state, haystack.bytes, Span { start, end }, out);
+            end - start
+        }
+        None => 0,
+    };
+    state.wasted += walk.steps.saturating_sub(useful);
+    if state.wasted > candidate_budget(haystack.bytes.len()) {
+        state.give_up_on_candidates(start + 1);
+    }
+}
+
+/// Searches the rest of the haystack for the rules whose candidates were given up, or that have no gate.
+pub(super) fn search_rest(
+    layer: &Layer,
+    rule: u32,
+    state: &mut RuleState,
+    literals: &Literals,
+    haystack: &Haystack<'_>,
+    out: &mut Vec<Raw>,
+) {
+    if !state.searching {
+        return;
+    }
+    let with = &layer.rules[rule as usize];
+    let bytes = haystack.bytes;
+    while state.cursor < bytes.len() {
+        let cache = state.regex.get_or_insert_with(|| with.matcher.regex.create_cache());
+        let input = Input::new(bytes).span(state.cursor..bytes.len());
+        let found = with.matcher.regex.search_with(cache, &input);
+        let reached = found.as_ref().map_or(bytes.len(), |found| found.end());
+        state.walked += (reached - state.cursor) as u64;
+        let Some(found) = found else { break };
+        let start = found.start();
+        // What forbids a start depends on the start alone: skip to the next that is not forbidden, without
+        // searching from each in between.
+        if !with.matcher.boundary.admits_start(bytes, start) {
+            state.cursor = (start + 1..bytes.len())
+                .find(|&at| with.matcher.boundary.admits_start(bytes, at))
+                .unwrap_or(bytes.len());
+        } else if !literals.keyword_near(with, start) {
+            state.cursor =
+                literals.next_near_keyword(with, start + 1).map_or(bytes.len(), |near| near.start);
+        } else {
+            judge(with, rule, state, bytes, Span { start, end: found.end() }, out);
+        }
+    }
+}
+
+/// Decides on a match of the whole pattern, and where the next may start.
+fn judge(
+    with: &LayerRule,
+    rule: u32,
+    state: &mut RuleState,
+    haystack: &[u8],
+    whole: Span,
+    out: &mut Vec<Raw>,
+) {
+    let cache = &mut state.regex;
+    let accepted = if with.matcher.boundary.admits_end(haystack, whole.end) {
+        let span = match with.matcher.value_group {
+            Some(group) => value_span(with, group, cache, haystack, whole),
+            None => whole,
+        };
+        accept(with, rule, haystack, span)
+    } else {
+        None
+    };
+    match accepted {
+        Some(raw) => {
+            state.cursor = raw.span.end.max(whole.start + 1);
+            out.push(raw);
+        }
+        None => {
+            state.refused += whole.len();
+            let thrifty = state.refused > refusal_budget(haystack.len());
+            state.cursor = if thrifty { whole.end } else { whole.start + 1 };
+        }
+    }
+}
+
+/// Widens the span to whole characters and asks the validator.
+pub(crate) fn accept(with: &LayerRule, rule: u32, haystack: &[u8], span: Span) -> Option<Raw> {
+    if span.is_empty() {
+        return None;
+    }
+    let span = Span { start: char_start(haystack, span.start), end: char_end(haystack, span.end) };
+    let verdict = match with.validator {
+        Some(validator) => validator(&haystack[span.range()]),
+        None => Verdict::Unknown,
+    };
+    (verdict != Verdict::Invalid).then_some(Raw { rule, span, verdict })
+}
+
+/// The span of the `value` group within a match, or the whole if the group took no part.
+fn value_span(
+    with: &LayerRule,
+    group: usize,
+    cache: &mut Option<meta::Cache>,
+    haystack: &[u8],
+    whole: Span,
+) -> Span {
+    let regex = &with.matcher.regex;
+    let cache = cache.get_or_insert_with(|| regex.create_cache());
+    let mut captures = regex.create_captures();
+    let input = Input::new(haystack).span(whole.range()).anchored(Anchored::Yes);
+    regex.search_captures_with(cache, &input, &mut captures);
+    captures.get_group(group).map_or(whole, |value| Span { start: value.start, end: value.end })
+}
+
+struct Walk {
+    end: Option<usize>,
+    steps: usize,
+}
+
+/// Runs an automaton from `start` until it is dead: the end of the preferred match, if any, and the price.
+fn walk(
+    dfa: &DFA,
+    cache: &mut DfaCache,
+    haystack: &[u8],
+    start: usize,
+) -> Result<Walk, Box<dyn std::error::Error>> {
+    let input = Input::new(haystack).span(start..haystack.len()).anchored(Anchored::Yes);
+    let mut state = dfa.start_state_forward(cache, &input)?;
+    let mut end = None;
+    for (at, &byte) in haystack.iter().enumerate().skip(start) {
+        state = dfa.next_state(cache, state, byte)?;
+        if state.is_tagged() {
+            // Matches are reported one byte late, when it is known what follows them.
+            if state.is_match() {
+                end = Some(at);
+            } else if state.is_dead() {
+                return Ok(Walk { end, steps: at + 1 - start });
+            }
+        }
+    }
+    state = dfa.next_eoi_state(cache, state)?;
+    if state.is_match() {
+        end = Some(haystack.len());
+    }
+    Ok(Walk { end, steps: haystack.len() - start })
+}
+
+/// The start of the UTF-8 character that `at` lies inside of, or `at`.
+fn char_start(haystack: &[u8], at: usize) -> usize {
+    char_around(haystack, at).map_or(at, |span| span.start)
+}
+
+/// The end of the UTF-8 character that `at` lies inside of, or `at`.
+fn char_end(haystack: &[u8], at: usize) -> usize {
+    char_around(haystack, at).map_or(at, |span| span.end)
+}
+
+/// The well-formed multi-byte character that `at` splits, if it splits one.
+fn char_around(haystack: &[u8], at: usize) -> Option<Span> {
+    let is_tail = |byte: u8| byte & 0xC0 == 0x80;
+    if !haystack.get(at).copied().is_some_and(is_tail) {
+        return None;
+    }
+    let start = (at.saturating_sub(3)..at).rev().find(|&before| !is_tail(haystack[before]))?;
+    let len = match haystack[start] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    let end = start + len;
+    let whole = end > at && std::str::from_utf8(haystack.get(start..end)?).is_ok();
+    whole.then_some(Span { start, end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_well_formed_characters_are_kept_whole() {
+        let text = "aé€😀".as_bytes();
+        assert_eq!((char_start(text, 2), char_end(text, 2)), (1, 3));
+        assert_eq!((char_start(text, 4), char_end(text, 5)), (3, 6));
+        assert_eq!((char_start(text, 9), char_end(text, 7)), (6, 10));
+        assert_eq!((char_start(text, 3), char_end(text, 10)), (3, 10));
+        assert_eq!(char_start(b"\x80\x80\x80\x80\x80", 4), 4);
+        assert_eq!(char_end(b"\xE2\x82", 1), 1);
+    }
+}
