@@ -167,10 +167,10 @@ impl Draft {
     pub(crate) fn edit(
         &mut self,
         at: EntryKey,
-        change: impl FnOnce(&mut Vec<Entry>) -> Result<(), KeyTreeError>,
+        change: impl FnOnce(&mut Vec<Entry>),
     ) -> Result<(), KeyTreeError> {
-        // Taken out, not cloned: a second holder would make each edit copy the page. If the
-        // change fails, the draft is of no more use anyway.
+        // Taken out, not cloned: a second holder would make each edit copy the page. If this
+        // fails, the draft is of no more use anyway.
         let mut top = mem::replace(&mut self.top, Arc::new(Node::Leaf(Vec::new())));
         self.edit_below(&mut top, at, change)?;
         self.top = top;
@@ -190,10 +190,13 @@ impl Draft {
         &mut self,
         node: &mut Arc<Node>,
         at: EntryKey,
-        change: impl FnOnce(&mut Vec<Entry>) -> Result<(), KeyTreeError>,
+        change: impl FnOnce(&mut Vec<Entry>),
     ) -> Result<(), KeyTreeError> {
         match make_mut(node) {
-            Node::Leaf(entries) => change(entries),
+            Node::Leaf(entries) => {
+                change(entries);
+                Ok(())
+            }
             Node::Inner(children) => {
                 let slot = slot(children, at);
                 self.touch(&mut children[slot]);

@@ -199,7 +199,14 @@ impl RootStore for FileRootStore {
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        check_in_force(self.load()?.as_ref(), old)?;
+        let found = self.load().map_err(|cause| match cause.kind() {
+            // Nothing has been touched yet, so a disk that does not answer may do so later.
+            KeyTreeErrorKind::Storage => self
+                .error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
+                .with_source(cause),
+            _ => cause,
+        })?;
+        check_in_force(found.as_ref(), old)?;
         // What is left from an attempt that failed must be gone before another may succeed.
         self.erase_leftovers().map_err(|cause| {
             self.error(KeyTreeErrorKind::Retry, "an abandoned key could not be erased")
@@ -322,12 +329,20 @@ fn is_readable_by_others(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Creates the folder and those above it, and makes their names durable: with the first root goes
+/// everything.
 fn create_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    for above in missing.iter().filter_map(|created| created.parent()) {
+        // The parent of a relative name is the empty path, which cannot be opened.
+        sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

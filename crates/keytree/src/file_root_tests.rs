@@ -1,10 +1,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing;
+use crate::{AccountTag, Hour, KeyTree, LeafAddress, MemoryPageStore, Op, testing};
 
 const FIRST: [u8; 32] = [0x5a; 32];
 const SECOND: [u8; 32] = [0xc3; 32];
@@ -193,4 +194,25 @@ fn debug_shows_no_key() {
     let (_folder, path) = with_root();
     let shown = format!("{:?}", FileRootStore::open(&path).unwrap());
     assert!(!shown.contains("90, 90") && !shown.contains("5a5a"), "{shown}");
+}
+
+#[test]
+fn under_a_tree_each_commit_erases_the_root_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root");
+    let pages = Arc::new(MemoryPageStore::default());
+    let account = AccountTag::from_bytes([1; 16]);
+    let open = || KeyTree::open(FileRootStore::open(&path).unwrap(), Arc::clone(&pages)).unwrap();
+    let tree = open();
+    tree.commit(&[Op::CreateAccount(account)]).unwrap();
+    for sequence in 0..5 {
+        let thief = folder.path().join(format!("thief{sequence}"));
+        fs::hard_link(&path, &thief).unwrap();
+        let leaf = LeafAddress::new(Hour::new(1).unwrap(), 0, sequence).unwrap();
+        tree.commit(&[Op::PruneLeaf(account, leaf)]).unwrap();
+        assert_eq!(fs::read(&thief).unwrap(), [0; FILE_LEN]);
+    }
+    let status = tree.status().unwrap();
+    drop(tree);
+    assert_eq!(open().status().unwrap(), status);
 }

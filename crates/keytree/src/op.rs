@@ -88,7 +88,6 @@ impl Applier {
         let key = entry.key();
         self.draft.edit(key, |entries| {
             entries.insert(entries.partition_point(|other| other.key() < key), entry);
-            Ok(())
         })?;
         self.accounts += 1;
         self.changed = true;
@@ -117,7 +116,6 @@ impl Applier {
                 }
                 entries.extend(living.into_iter().map(|subtree| Entry { tag, subtree }));
                 entries.append(&mut rest);
-                Ok(())
             })?;
             outcome = OpOutcome::Pruned;
             self.changed = true;

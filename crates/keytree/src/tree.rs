@@ -181,7 +181,7 @@ impl KeyTree {
 
     /// The key of one leaf; `None` if it was pruned or the account has no tree.
     ///
-    /// Costs up to 64 HMACs, about 20 µs.
+    /// Costs up to 64 HMACs, about 15 µs.
     ///
     /// # Errors
     ///
