@@ -1,0 +1,255 @@
+//! The spool: local files that acknowledge fast and become segments.
+
+mod limits;
+mod recovery;
+mod state;
+mod uploader;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use oubliette_seal::SealedBody;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+pub use self::limits::SpoolLimits;
+pub use self::recovery::{DamagedFile, Recovered, RecoveredRecord, RecoveredSegment};
+pub use self::state::SpoolStatus;
+use self::state::{Shared, record_cost};
+use self::writer::{Append, Command, CreateFile, Writer, real_files};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::fs::blocking;
+use crate::key::RetentionClass;
+use crate::object::ObjectStore;
+use crate::segment::{FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record};
+
+/// Tells the time as Unix seconds. Segments are named by it; nothing else depends on it.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Takes sealed bodies, acknowledges them once they are on disk, and brings them to the object
+/// store in segments.
+///
+/// One folder belongs to one spool. A thread of its own appends and syncs, a task uploads; both
+/// end with the spool. Dropping it without [`close`](Spool::close) is like a crash: nothing that
+/// was acknowledged is lost, and the next [`open`](Spool::open) goes on.
+pub struct Spool {
+    shared: Arc<Shared>,
+    commands: Sender<Command>,
+    uploader: AbortHandle,
+}
+
+/// What a [`flush`](Spool::flush) has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "segments that are left wait on this disk for the next start"]
+pub struct Flushed {
+    /// Segments that were waiting when the flush began and are still not uploaded.
+    pub left: usize,
+}
+
+impl Spool {
+    /// Opens the folder, recovers what an earlier life left, and starts to upload it.
+    ///
+    /// Must be called inside a tokio runtime. Reads every file in the folder, so it takes seconds
+    /// for a spool of gigabytes.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` if the folder cannot be used, another process uses it, or the limits make
+    /// no sense; `Disk` if it cannot be read. Damaged files are no error: see [`Recovered`].
+    pub async fn open(
+        dir: impl Into<PathBuf>,
+        limits: SpoolLimits,
+        store: Arc<dyn ObjectStore>,
+        clock: Clock,
+    ) -> Result<(Self, Recovered), StoreError> {
+        Self::open_with(dir.into(), limits, store, clock, real_files()).await
+    }
+
+    async fn open_with(
+        dir: PathBuf,
+        limits: SpoolLimits,
+        store: Arc<dyn ObjectStore>,
+        clock: Clock,
+        create: CreateFile,
+    ) -> Result<(Self, Recovered), StoreError> {
+        limits.check()?;
+        let folder = dir.clone();
+        let (lock, (state, recovered)) = blocking(move || {
+            let lock = recovery::take_folder(&folder)?;
+            Ok((lock, recovery::recover(&folder)?))
+        })
+        .await?;
+        let shared = Arc::new(Shared::new(dir, limits, store, clock, lock, state));
+        let (commands, received) = channel();
+        let writer = Writer::new(Arc::clone(&shared), create);
+        std::thread::Builder::new()
+            .name("oubliette-spool".into())
+            .spawn(move || writer.run(&received))
+            .map_err(|error| StoreError::disk("the spool's thread cannot be started", error))?;
+        let uploader = tokio::spawn(uploader::run(Arc::clone(&shared))).abort_handle();
+        Ok((Self { shared, commands, uploader }, recovered))
+    }
+
+    /// Appends one record and returns where it lies, once it is on disk for good.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_all`](Spool::append_all).
+    pub async fn append(
+        &self,
+        body: SealedBody,
+        class: RetentionClass,
+    ) -> Result<Location, StoreError> {
+        let locations = self.append_all(vec![(body, class)]).await?;
+        Ok(*locations.first().expect("one location for each record"))
+    }
+
+    /// Appends records and returns where they lie, in the same order, once all are on disk for
+    /// good. Appends that wait at the same time share one fsync.
+    ///
+    /// After an error none is acknowledged, though some may have been written and turn up in
+    /// [`Recovered`] after a crash. The same holds if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if the spool or its disk has no room, `Disk` if writing failed, `Closed` after
+    /// [`close`](Spool::close). Trying again is the caller's decision; the spool does not.
+    pub async fn append_all(
+        &self,
+        records: Vec<(SealedBody, RetentionClass)>,
+    ) -> Result<Vec<Location>, StoreError> {
+        if self.shared.is_closed() {
+            return Err(StoreError::closed());
+        }
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let cost = records.iter().map(|(body, _)| record_cost(body.record().len())).sum();
+        self.shared.reserve(cost)?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Append(Append { records, cost, reply }))?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::closed()))
+    }
+
+    /// Reads the record at a location: from the spool while its segment is here, otherwise from
+    /// the object store with one ranged GET.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the segment is nowhere, `Damaged` if the bytes are not the record's,
+    /// `Invalid` for a location that no record has; otherwise as [`ObjectStore::get_range`].
+    pub async fn read(&self, location: &Location) -> Result<Bytes, StoreError> {
+        frame_range(location)?;
+        // A file may be renamed or uploaded and removed between the look at the books and the look
+        // at the disk, and only forwards: after as many tries as there are steps it is uploaded.
+        for _ in 0..3 {
+            let Some(path) = self.shared.local_file(location.segment()) else { break };
+            let at = *location;
+            match blocking(move || read_local(&path, &at)).await {
+                Ok(Some(record)) => return Ok(record),
+                Ok(None) => {}
+                // Perhaps it was uploaded before the disk spoilt it.
+                Err(error) => {
+                    return read_record(&*self.shared.store, location).await.or(Err(error));
+                }
+            }
+        }
+        read_record(&*self.shared.store, location).await
+    }
+
+    /// Where the spool stands. Cheap: no disk is touched.
+    #[must_use]
+    pub fn status(&self) -> SpoolStatus {
+        self.shared.status()
+    }
+
+    /// Finishes all open segments and waits until everything that waits is uploaded, for at most
+    /// `deadline`. What is left then is safe on disk and goes on being uploaded.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` after [`close`](Spool::close).
+    pub async fn flush(&self, deadline: Duration) -> Result<Flushed, StoreError> {
+        let end = Instant::now() + deadline;
+        let (done, sealed) = oneshot::channel();
+        self.send(Command::Seal(done))?;
+        sealed.await.map_err(|_| StoreError::closed())?;
+        let deadline = end.saturating_duration_since(Instant::now());
+        Ok(Flushed { left: uploader::wait_for_uploads(&self.shared, deadline).await })
+    }
+
+    /// Refuses further appends, flushes for at most `deadline`, and stops thread and task.
+    /// Afterwards the folder may be opened again. Reading goes on to work.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if it has been closed before.
+    pub async fn close(&self, deadline: Duration) -> Result<Flushed, StoreError> {
+        if self.shared.closed.swap(true, Ordering::SeqCst) {
+            return Err(StoreError::closed());
+        }
+        let flushed = self.flush(deadline).await?;
+        self.uploader.abort();
+        let (done, ended) = oneshot::channel();
+        self.send(Command::Close(done))?;
+        ended.await.map_err(|_| StoreError::closed())?;
+        Ok(flushed)
+    }
+
+    fn send(&self, command: Command) -> Result<(), StoreError> {
+        self.commands.send(command).map_err(|_| StoreError::closed())
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // The writer ends by itself when nobody can send to it any more.
+        self.uploader.abort();
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool")
+            .field("dir", &self.shared.dir)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a record from a spool file; `None` if the file has gone meanwhile.
+fn read_local(path: &Path, location: &Location) -> Result<Option<Bytes>, StoreError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(|error| StoreError::disk("a spool file cannot be read", error))?,
+    };
+    let mut frame = vec![0; FRAME_HEADER_LEN + location.len as usize];
+    match file.read_exact_at(&mut frame, location.offset) {
+        Ok(()) if check_frame(&frame, location.len) => {
+            Ok(Some(Bytes::from(frame).slice(FRAME_HEADER_LEN..)))
+        }
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(StoreError::disk("a spool file cannot be read", error))
+        }
+        _ => Err(StoreError::new(
+            StoreErrorKind::Damaged,
+            format!(
+                "the record at {} of {} does not match its checksum in the spool",
+                location.offset, location.object_key
+            ),
+        )),
+    }
+}
