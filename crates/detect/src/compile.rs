@@ -31,6 +31,8 @@ pub(crate) struct Matcher {
     pub(crate) first: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
+    /// The length of the longest match, if there is one.
+    pub(crate) max_len: Option<usize>,
     /// An estimate of the memory taken, against [`Limits::compiled_bytes`].
     pub(crate) bytes: usize,
 }
@@ -95,6 +97,7 @@ impl Matcher {
             )
             .build_from_hir(&hir)
             .map_err(|_| too_large())?;
+        let max_len = hir.properties().maximum_len();
         let value_group = regex.group_info().to_index(PatternID::ZERO, "value");
         let shape = shape::of(&nfa);
         let bytes = nfa.memory_usage() + regex.memory_usage();
@@ -111,6 +114,7 @@ impl Matcher {
             boundary: rule.boundary,
             first: shape.first().copied().unwrap_or(ByteSet::ALL),
             gate,
+            max_len,
             bytes,
         })
     }

@@ -27,6 +27,13 @@ pub(crate) fn is_word(word: &str) -> bool {
     (1..=MAX_WORD_BYTES).contains(&word.len()) && word.trim() == word
 }
 
+/// The spellings of a word to look for with an automaton that folds ASCII case: upper case beyond ASCII is
+/// spelt out.
+pub(crate) fn spellings(word: &str) -> Vec<String> {
+    let (lower, upper) = (word.to_lowercase(), word.to_uppercase());
+    if word.is_ascii() || lower == upper { vec![lower] } else { vec![lower, upper] }
+}
+
 /// What the neighbourhood of a match says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Neighbours {
@@ -92,12 +99,8 @@ impl ContextIndex {
         let mut spellings: Vec<String> = Vec::new();
         let mut word_of = Vec::new();
         for (word, &number) in &numbers {
-            // The automaton folds ASCII case; upper case beyond ASCII is spelt out.
-            let upper = word.to_uppercase();
-            spellings.push(word.clone());
-            word_of.push(number);
-            if !word.is_ascii() && upper != *word {
-                spellings.push(upper);
+            for spelling in self::spellings(word) {
+                spellings.push(spelling);
                 word_of.push(number);
             }
         }

@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::compile::Matcher;
 use crate::compile::gate::Gate;
-use crate::context::ContextIndex;
+use crate::context::{self, ContextIndex, WINDOW_AFTER, WINDOW_BEFORE};
 use crate::error::{DetectError, DetectErrorKind};
 use crate::limits::Limits;
 use crate::rule::Rule;
@@ -27,6 +27,8 @@ pub(crate) struct Layer {
     pub(crate) shapes: Shapes,
     /// The rules that are searched for in every haystack.
     pub(crate) open: Vec<u32>,
+    /// The highest score of a rule with a context gate: above it, all of them wait for context.
+    pub(crate) highest_gated_score: f32,
     pub(crate) context: ContextIndex,
 }
 
@@ -40,6 +42,32 @@ pub(crate) struct LayerRule {
     pub(crate) anchors: Vec<u32>,
     /// Its keywords.
     pub(crate) keywords: Vec<u32>,
+    /// Set if the rule requires context and its matches are short.
+    needs_context: bool,
+    /// Its context words, if they are the best sign of a match while context is needed.
+    pub(crate) context_gate: Option<ContextGate>,
+}
+
+/// Context words that take the place of a poorer gate.
+#[derive(Debug)]
+pub(crate) struct ContextGate {
+    pub(crate) words: Vec<u32>,
+    /// How far before a word's start a match that it speaks for may start.
+    pub(crate) before: usize,
+    /// How far after.
+    pub(crate) after: usize,
+}
+
+impl LayerRule {
+    /// Whether only a context word can bring the rule's matches to `min_score`.
+    pub(crate) fn needs_context(&self, min_score: f32) -> bool {
+        self.needs_context && self.rule.score() < min_score
+    }
+
+    /// The context words that lead to the rule's matches in a scan with this threshold.
+    pub(crate) fn context_gate(&self, min_score: f32) -> Option<&ContextGate> {
+        self.context_gate.as_ref().filter(|_| self.needs_context(min_score))
+    }
 }
 
 /// Who waits for a literal.
@@ -51,6 +79,8 @@ pub(crate) struct LiteralUse {
     pub(crate) wakes: Vec<u32>,
     /// Whether it is a keyword of any rule.
     pub(crate) is_keyword: bool,
+    /// The rules that have it, as a whole word, for their context gate.
+    pub(crate) context_of: Vec<u32>,
 }
 
 impl Layer {
@@ -81,6 +111,19 @@ impl Layer {
                 return Err(source.place.error(DetectErrorKind::TooLarge, "pattern", mend));
             }
             let keywords = literals.keywords(&syntax.keywords);
+            // Beyond that length a match without context would cost too much to be refused uncharged.
+            let needs_context =
+                rule.syntax().context_required && matcher.max_len.is_some_and(|len| len <= SHORT);
+            let context_gate = match (needs_context, matcher.max_len, &matcher.gate) {
+                (true, Some(len), Gate::Inner { .. } | Gate::Shape(_) | Gate::Open) => {
+                    Some(ContextGate {
+                        words: literals.context(&syntax.context, number),
+                        before: WINDOW_AFTER + len + CHAR,
+                        after: WINDOW_BEFORE + CHAR,
+                    })
+                }
+                _ => None,
+            };
             let anchors = match &matcher.gate {
                 Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
                     literals.anchors(list, number)
@@ -90,7 +133,7 @@ impl Layer {
                     Vec::new()
                 }
                 Gate::Shape(sets) => {
-                    shapes.add(number, matcher.boundary, sets);
+                    shapes.add(number, matcher.boundary, sets, context_gate.is_some());
                     Vec::new()
                 }
                 Gate::Open => {
@@ -108,7 +151,15 @@ impl Layer {
                 })?),
                 None => None,
             };
-            compiled.push(LayerRule { rule: rule.clone(), matcher, validator, anchors, keywords });
+            compiled.push(LayerRule {
+                rule: rule.clone(),
+                matcher,
+                validator,
+                anchors,
+                keywords,
+                needs_context,
+                context_gate,
+            });
         }
         let too_many_words = |error: aho_corasick::BuildError| {
             DetectError::new(
@@ -122,9 +173,18 @@ impl Layer {
         )
         .map_err(too_many_words)?;
         let (literals, uses) = literals.build().map_err(too_many_words)?;
-        Ok(Self { rules: compiled, literals, uses, shapes: shapes.build(), open, context })
+        let gated = compiled.iter().filter(|rule| rule.context_gate.is_some());
+        let highest_gated_score = gated.map(|rule| rule.rule.score()).fold(-1.0, f32::max);
+        let shapes = shapes.build();
+        Ok(Self { rules: compiled, literals, uses, shapes, open, highest_gated_score, context })
     }
 }
+
+/// The longest match of a rule that waits for context.
+const SHORT: usize = 256;
+
+/// What widening a span to whole characters may add at an end.
+const CHAR: usize = 3;
 
 /// Literals in lower case, numbered.
 #[derive(Default)]
@@ -147,6 +207,18 @@ impl Literals {
         numbers.sort_unstable();
         numbers.dedup();
         numbers.iter().for_each(|&id| self.uses[id as usize].is_keyword = true);
+        numbers
+    }
+
+    fn context(&mut self, list: &[String], rule: u32) -> Vec<u32> {
+        let mut numbers: Vec<u32> = list
+            .iter()
+            .flat_map(|word| context::spellings(word))
+            .map(|word| self.number(&word.as_bytes().to_ascii_lowercase()))
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.iter().for_each(|&id| self.uses[id as usize].context_of.push(rule));
         numbers
     }
 

@@ -21,12 +21,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Ten times what the largest standard rule needs.
+    /// Well above what any standard rule needs, well below what would hurt.
     fn default() -> Self {
         Self {
             rules: 1_000,
             pattern_bytes: 8 << 10,
-            pattern_compiled_bytes: 512 << 10,
+            pattern_compiled_bytes: 2 << 20,
             compiled_bytes: 64 << 20,
             nesting: 64,
             words: 200,

@@ -22,7 +22,7 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
             if options.entities.is_some_and(|list| !list.contains(rule.rule.entity())) {
                 continue;
             }
-            for raw in matches(rule, haystack, field.text().as_bytes()) {
+            for raw in matches(rule, haystack, field.text().as_bytes(), options.min_score) {
                 let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
                 let score = raw.score(rule.rule.syntax(), near);
                 if score >= options.min_score {
@@ -38,7 +38,7 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
     findings
 }
 
-fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8]) -> Vec<verify::Raw> {
+fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> Vec<verify::Raw> {
     let matcher = &rule.matcher;
     let keywords: Vec<Vec<usize>> = rule
         .rule
@@ -79,6 +79,12 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8]) -> Vec<verify::Raw> 
             .then(|| verify::accept(rule, 0, haystack, Span { start: span.start, end: span.end }))
             .flatten();
         cursor = match raw {
+            Some(raw)
+                if rule.needs_context(min_score)
+                    && !neighbours(rule, haystack, field, raw.span).support =>
+            {
+                whole.start() + 1
+            }
             Some(raw) => {
                 found.push(raw);
                 raw.span.end.max(whole.start() + 1)

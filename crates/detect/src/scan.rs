@@ -5,6 +5,8 @@ pub(crate) mod field;
 pub(crate) mod overlap;
 pub(crate) mod verify;
 
+use std::fmt;
+
 use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
@@ -13,13 +15,13 @@ use crate::ruleset::RuleSet;
 pub(crate) use candidates::KEYWORD_REACH;
 use candidates::Literals;
 use field::FieldWords;
-use verify::{Haystack, RuleState};
+use verify::{Haystack, Pass, RuleState};
 
 /// The score from which on a finding is acted upon, unless a caller says otherwise.
 pub const DEFAULT_MIN_SCORE: f32 = 0.5;
 
 /// What a scan should report.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ScanOptions<'a> {
     /// Findings below this score are left out, before overlaps are resolved.
     pub min_score: f32,
@@ -30,6 +32,17 @@ pub struct ScanOptions<'a> {
     /// The name of the field, or the path to it, whose value the haystack is. Its words count as context
     /// and keywords directly before the text: `user.ssnNumber` says "user ssn number".
     pub field: Option<&'a str>,
+}
+
+/// Without the field's name, which is part of a body.
+impl fmt::Debug for ScanOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScanOptions")
+            .field("min_score", &self.min_score)
+            .field("entities", &self.entities)
+            .field("field", &self.field.map(str::len))
+            .finish()
+    }
 }
 
 impl Default for ScanOptions<'_> {
@@ -59,10 +72,14 @@ pub struct Scanner {
 /// What one layer needs while it is scanned for, kept between scans for its memory.
 #[derive(Debug)]
 struct LayerScratch {
+    /// Counts scans, so that states of earlier ones are known as such without touching each.
+    scans: u64,
     states: Vec<RuleState>,
+    active: Vec<u32>,
     literals: Literals,
     context: crate::context::ContextMemo,
     wanted: Vec<bool>,
+    anchors: Vec<usize>,
     raw: Vec<verify::Raw>,
 }
 
@@ -129,7 +146,7 @@ impl Scanner {
         let field = self.field.text();
         for (based, scratch) in self.rules.layers().iter().zip(&mut self.layers) {
             let haystack = Haystack { bytes: haystack, field };
-            self.steps += scratch.scan(&based.layer, &haystack, wanted);
+            self.steps += scratch.scan(&based.layer, &haystack, options.min_score, wanted);
             scratch.score(&based.layer, &haystack, options.min_score, |rule, span, score| {
                 findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
             });
@@ -148,10 +165,13 @@ impl Scanner {
 impl LayerScratch {
     fn new(layer: &Layer) -> Self {
         Self {
+            scans: 0,
             states: layer.rules.iter().map(|_| RuleState::default()).collect(),
+            active: Vec::new(),
             literals: Literals::new(layer),
             context: crate::context::ContextMemo::default(),
             wanted: Vec::new(),
+            anchors: Vec::new(),
             raw: Vec::new(),
         }
     }
@@ -161,43 +181,52 @@ impl LayerScratch {
         &mut self,
         layer: &Layer,
         haystack: &Haystack<'_>,
+        min_score: f32,
         wanted: Option<&dyn Fn(&crate::Rule) -> bool>,
     ) -> u64 {
-        let Self { states, literals, context, wanted: mask, raw } = self;
+        let Self { scans, states, active, literals, context, wanted: mask, anchors, raw } = self;
         raw.clear();
+        active.clear();
         context.reset();
         mask.clear();
         if let Some(wanted) = wanted {
             mask.extend(layer.rules.iter().map(|rule| wanted(&rule.rule)));
         }
         let is_wanted = |rule: u32| mask.is_empty() || mask[rule as usize];
-        states.iter_mut().for_each(RuleState::reset);
+        *scans += 1;
 
         literals.find(layer, haystack);
-        layer.shapes.scan(haystack.bytes, |rules, start| {
+        let woken = literals.take_woken();
+        let mut pass = Pass {
+            layer,
+            haystack: *haystack,
+            min_score,
+            scan: *scans,
+            states,
+            active,
+            literals,
+            context,
+            out: raw,
+        };
+        // Rules behind a context gate are led to by their words, unless the threshold is so low that they
+        // need none.
+        let waits = |rule: u32| layer.rules[rule as usize].context_gate(min_score).is_some();
+        let some_do_not_wait = min_score <= layer.highest_gated_score;
+        layer.shapes.scan(haystack.bytes, some_do_not_wait, |rules, start| {
             for &rule in rules {
-                if is_wanted(rule) {
-                    let state = &mut states[rule as usize];
-                    verify::offer(layer, rule, state, literals, haystack, start, raw);
+                if is_wanted(rule) && !waits(rule) {
+                    pass.offer(rule, start);
                 }
             }
         });
-        literals.take_woken(|literals, rule| {
-            if is_wanted(rule) {
-                let state = &mut states[rule as usize];
-                candidates::offer_all(layer, rule, state, literals, haystack, raw);
-            }
-        });
-        for &rule in &layer.open {
-            if is_wanted(rule) {
-                states[rule as usize].give_up_on_candidates(0);
-            }
+        for &rule in woken.iter().filter(|&&rule| is_wanted(rule)) {
+            pass.offer_all(rule, anchors);
         }
-        let mut steps = 0;
-        for (rule, state) in (0u32..).zip(states.iter_mut()) {
-            verify::search_rest(layer, rule, state, literals, haystack, raw);
-            steps += state.steps();
+        for &rule in layer.open.iter().filter(|&&rule| is_wanted(rule) && !waits(rule)) {
+            pass.give_up_on_candidates(rule);
         }
+        let steps = pass.search_rest();
+        literals.recycle_woken(woken);
         steps
     }
 

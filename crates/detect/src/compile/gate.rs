@@ -85,15 +85,12 @@ fn inner(hir: &Hir) -> Option<Gate> {
             (Some(sum), Some(more)) => sum.checked_add(more),
             _ => None,
         };
-        if before.iter().count() > MAX_BEFORE {
-            return None; // a run of such bytes would be the whole haystack
+        if before.contains(b' ') {
+            return None; // a run of such bytes would be most of the haystack
         }
     }
     None
 }
-
-/// Letters, digits and a good deal of punctuation, but not "anything but".
-const MAX_BEFORE: usize = 100;
 
 fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
     match hir.kind() {

@@ -14,17 +14,21 @@ pub(crate) struct Shapes {
     at: Box<[[u64; 256]; PLACES]>,
     /// The buckets of which some rule asks for at most so many places.
     short: [u64; PLACES],
+    /// The buckets with a rule that has no context gate.
+    ungated: u64,
 }
 
 impl Shapes {
-    /// Calls `found` for every place where a bucket's rules may start, in order of places.
-    pub(crate) fn scan(&self, haystack: &[u8], mut found: impl FnMut(&[u32], usize)) {
-        if self.buckets.is_empty() {
+    /// Calls `found` for every place where a bucket's rules may start, in order of places. Without `gated`,
+    /// rules that have a context gate may be left out.
+    pub(crate) fn scan(&self, haystack: &[u8], gated: bool, mut found: impl FnMut(&[u32], usize)) {
+        let wanted = if gated { u64::MAX } else { self.ungated };
+        if self.buckets.is_empty() || wanted == 0 {
             return;
         }
         let mut before = u64::MAX;
         for (start, &byte) in haystack.iter().enumerate() {
-            let mut bits = self.at[0][usize::from(byte)] & before;
+            let mut bits = self.at[0][usize::from(byte)] & before & wanted;
             before = self.before[usize::from(byte)];
             if bits == 0 {
                 continue;
@@ -49,15 +53,28 @@ impl Shapes {
 /// Gathers shapes; equal ones share a bucket.
 #[derive(Default)]
 pub(super) struct Builder {
-    kinds: Vec<(Boundary, Vec<ByteSet>, Vec<u32>)>,
+    kinds: Vec<Kind>,
+}
+
+struct Kind {
+    boundary: Boundary,
+    sets: Vec<ByteSet>,
+    gated: bool,
+    rules: Vec<u32>,
 }
 
 impl Builder {
-    pub(super) fn add(&mut self, rule: u32, boundary: Boundary, sets: &[ByteSet]) {
-        let known = self.kinds.iter_mut().find(|kind| kind.0 == boundary && kind.1 == sets);
+    pub(super) fn add(&mut self, rule: u32, boundary: Boundary, sets: &[ByteSet], gated: bool) {
+        let known = self
+            .kinds
+            .iter_mut()
+            .find(|kind| kind.boundary == boundary && kind.gated == gated && kind.sets == sets);
         match known {
-            Some(kind) => kind.2.push(rule),
-            None => self.kinds.push((boundary, sets.to_vec(), vec![rule])),
+            Some(kind) => kind.rules.push(rule),
+            None => {
+                let kind = Kind { boundary, sets: sets.to_vec(), gated, rules: vec![rule] };
+                self.kinds.push(kind);
+            }
         }
     }
 
@@ -67,12 +84,15 @@ impl Builder {
             before: Box::new([0; 256]),
             at: Box::new([[0; 256]; PLACES]),
             short: [0; PLACES],
+            ungated: 0,
         };
-        for (number, (boundary, sets, rules)) in self.kinds.into_iter().enumerate() {
+        for (number, kind) in self.kinds.into_iter().enumerate() {
+            let Kind { boundary, sets, gated, rules } = kind;
             // Beyond 64 kinds some share a bucket: more candidates, none missed.
             let bucket = number % BUCKETS;
             let bit = 1u64 << bucket;
             shapes.buckets[bucket].extend(rules);
+            shapes.ungated |= if gated { 0 } else { bit };
             let forbidden = boundary.forbidden_before();
             for byte in 0..=255u8 {
                 if !forbidden.contains(byte) {
@@ -105,19 +125,25 @@ mod tests {
         let mut letters = ByteSet::EMPTY;
         letters.insert_range(b'a', b'z');
         let mut builder = Builder::default();
-        builder.add(0, Boundary::Digit, &[digits, digits]);
-        builder.add(1, Boundary::None, &[letters, digits]);
-        builder.add(2, Boundary::None, &[digits]);
+        builder.add(0, Boundary::Digit, &[digits, digits], false);
+        builder.add(1, Boundary::None, &[letters, digits], true);
+        builder.add(2, Boundary::None, &[digits], false);
         for rule in 3..200 {
-            builder.add(rule, Boundary::None, &vec![ByteSet::ALL; 1 + rule as usize % PLACES]);
+            let sets = vec![ByteSet::ALL; 1 + rule as usize % PLACES];
+            builder.add(rule, Boundary::None, &sets, true);
         }
-        let mut found = Vec::new();
         let shapes = builder.build();
-        shapes.scan(b"a12 345", |rules, at| {
-            found.extend(rules.iter().filter(|&&rule| rule < 3).map(|&rule| (rule, at)));
-        });
-        found.sort_unstable();
-        assert_eq!(found, [(0, 1), (0, 4), (1, 0), (2, 1), (2, 2), (2, 4), (2, 5), (2, 6)]);
+        let find = |gated: bool| {
+            let mut found = Vec::new();
+            shapes.scan(b"a12 345", gated, |rules, at| {
+                found.extend(rules.iter().filter(|&&rule| rule < 3).map(|&rule| (rule, at)));
+            });
+            found.sort_unstable();
+            found
+        };
+        let ungated = [(0, 1), (0, 4), (2, 1), (2, 2), (2, 4), (2, 5), (2, 6)];
+        assert_eq!(find(false), ungated);
+        assert_eq!(find(true), [&ungated[..2], &[(1, 0)], &ungated[2..]].concat());
         assert_eq!(shapes.buckets.iter().map(Vec::len).sum::<usize>(), 200);
     }
 }

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use super::verify::{Haystack, Pass};
+use crate::byteset::ByteSet;
 use crate::compile::gate::Gate;
-use crate::layer::{Layer, LayerRule};
-
-use super::verify::{self, Haystack, Raw, RuleState};
+use crate::context::{WINDOW_BEFORE, is_whole_word};
+use crate::finding::Span;
+use crate::layer::{ContextGate, Layer, LayerRule};
 
 /// How near a rule's keyword must start to a match's start, in bytes, on either side.
 pub(crate) const KEYWORD_REACH: usize = 256;
@@ -19,7 +21,6 @@ pub(super) struct Literals {
     /// The rules that have an anchor in the haystack, in the order of their numbers once sorted.
     woken: Vec<u32>,
     is_woken: Vec<bool>,
-    scratch: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -29,8 +30,31 @@ struct Places {
     starts: Vec<usize>,
     /// There were too many to be worth keeping; `starts` is incomplete.
     flooded: bool,
-    /// For keywords: first and last start of stretches in which no gap exceeds the keyword's reach.
-    stretches: Vec<(usize, usize)>,
+    /// Where it stands as a keyword.
+    keyword: Stretches,
+    /// Where it stands as a whole word.
+    word: Stretches,
+}
+
+/// The first and last starts of stretches in which a literal stands again and again: it takes no more
+/// room than its reach leaves room for.
+#[derive(Debug, Default)]
+struct Stretches(Vec<(usize, usize)>);
+
+impl Stretches {
+    fn push(&mut self, start: usize, reach: usize) {
+        match self.0.last_mut() {
+            Some((_, last)) if start - *last <= reach => *last = start,
+            _ => self.0.push((start, start)),
+        }
+    }
+
+    /// The first places from `from` on that lie at most `before` bytes before the literal, or `after` after.
+    fn near(&self, from: usize, before: usize, after: usize) -> Option<Range<usize>> {
+        let next = self.0.partition_point(|&(_, last)| last + after < from);
+        let &(first, last) = self.0.get(next)?;
+        Some(from.max(first.saturating_sub(before))..last + after + 1)
+    }
 }
 
 impl Literals {
@@ -49,24 +73,22 @@ impl Literals {
             places.touched = false;
             places.flooded = false;
             places.starts.clear();
-            places.stretches.clear();
+            places.keyword.0.clear();
+            places.word.0.clear();
         }
         let Some(literals) = &layer.literals else { return };
-        if !haystack.field.is_empty() {
-            for hit in literals.find_overlapping_iter(haystack.field) {
-                if layer.uses[hit.pattern().as_usize()].is_keyword {
-                    // As if it stood directly before the text.
-                    self.note_keyword(layer, hit.pattern().as_u32(), 0);
-                }
-            }
+        let field = haystack.field.as_bytes();
+        for hit in literals.find_overlapping_iter(field) {
+            // As if it stood directly before the text.
+            let span = Span { start: hit.start(), end: hit.end() };
+            self.note(layer, hit.pattern().as_u32(), 0, || is_whole_word(field, span));
         }
         let flood = haystack.bytes.len() / FLOOD_SHARE + FLOOD_FREE;
         for hit in literals.find_overlapping_iter(haystack.bytes) {
             let id = hit.pattern().as_u32();
             let uses = &layer.uses[id as usize];
-            if uses.is_keyword {
-                self.note_keyword(layer, id, hit.start());
-            }
+            let span = Span { start: hit.start(), end: hit.end() };
+            self.note(layer, id, hit.start(), || is_whole_word(haystack.bytes, span));
             if !uses.anchor_of.is_empty() {
                 let places = &mut self.places[id as usize];
                 if places.starts.is_empty() {
@@ -82,15 +104,19 @@ impl Literals {
         }
     }
 
-    fn note_keyword(&mut self, layer: &Layer, id: u32, start: usize) {
+    /// Notes a keyword or context word. Most literals are neither.
+    fn note(&mut self, layer: &Layer, id: u32, start: usize, is_word: impl Fn() -> bool) {
+        let uses = &layer.uses[id as usize];
         let places = &mut self.places[id as usize];
-        match places.stretches.last_mut() {
-            Some((_, last)) if start - *last <= KEYWORD_REACH => *last = start,
-            _ => places.stretches.push((start, start)),
-        }
-        if places.stretches.len() == 1 {
+        if uses.is_keyword {
+            places.keyword.push(start, KEYWORD_REACH);
             touch(places, &mut self.touched, id);
-            wake(&layer.uses[id as usize].wakes, &mut self.is_woken, &mut self.woken);
+            wake(&uses.wakes, &mut self.is_woken, &mut self.woken);
+        }
+        if !uses.context_of.is_empty() && is_word() {
+            places.word.push(start, WINDOW_BEFORE);
+            touch(places, &mut self.touched, id);
+            wake(&uses.context_of, &mut self.is_woken, &mut self.woken);
         }
     }
 
@@ -98,46 +124,47 @@ impl Literals {
     pub(super) fn keyword_near(&self, rule: &LayerRule, start: usize) -> bool {
         rule.keywords.is_empty()
             || rule.keywords.iter().any(|&id| {
-                let stretches = &self.places[id as usize].stretches;
-                let next = stretches.partition_point(|&(_, last)| last + KEYWORD_REACH < start);
-                stretches.get(next).is_some_and(|&(first, _)| first <= start + KEYWORD_REACH)
+                let near =
+                    self.places[id as usize].keyword.near(start, KEYWORD_REACH, KEYWORD_REACH);
+                near.is_some_and(|near| near.start == start)
             })
     }
 
     /// The first stretch of places from `from` on that are within reach of a keyword of the rule. More may
     /// follow it directly.
     pub(super) fn next_near_keyword(&self, rule: &LayerRule, from: usize) -> Option<Range<usize>> {
-        rule.keywords
-            .iter()
-            .filter_map(|&id| {
-                let stretches = &self.places[id as usize].stretches;
-                let next = stretches.partition_point(|&(_, last)| last + KEYWORD_REACH < from);
-                let &(first, last) = stretches.get(next)?;
-                Some(from.max(first.saturating_sub(KEYWORD_REACH))..last + KEYWORD_REACH + 1)
-            })
-            .min_by_key(|stretch| stretch.start)
+        let places = rule.keywords.iter().map(|&id| &self.places[id as usize].keyword);
+        let near = places.filter_map(|places| places.near(from, KEYWORD_REACH, KEYWORD_REACH));
+        near.min_by_key(|near| near.start)
     }
 
-    /// Hands out the rules that have an anchor in the haystack, once.
-    pub(super) fn take_woken(&mut self, mut each: impl FnMut(&mut Self, u32)) {
-        let mut woken = std::mem::take(&mut self.woken);
-        woken.sort_unstable();
-        for rule in woken.drain(..) {
-            self.is_woken[rule as usize] = false;
-            each(self, rule);
-        }
+    /// The same for the words of a context gate.
+    fn next_near_context(&self, gate: &ContextGate, from: usize) -> Option<Range<usize>> {
+        let places = gate.words.iter().map(|&id| &self.places[id as usize].word);
+        let near = places.filter_map(|places| places.near(from, gate.before, gate.after));
+        near.min_by_key(|near| near.start)
+    }
+
+    /// The rules that have an anchor in the haystack, in order.
+    pub(super) fn take_woken(&mut self) -> Vec<u32> {
+        self.woken.sort_unstable();
+        self.woken.iter().for_each(|&rule| self.is_woken[rule as usize] = false);
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Takes the list back, for its memory.
+    pub(super) fn recycle_woken(&mut self, mut woken: Vec<u32>) {
+        woken.clear();
         self.woken = woken;
     }
 
-    /// The starts of all the rule's anchors in ascending order, or `None` if there are too many.
-    fn anchors(&mut self, rule: &LayerRule) -> Option<Vec<usize>> {
-        let mut starts = std::mem::take(&mut self.scratch);
+    /// Gathers the starts of all the rule's anchors in ascending order; false if there are too many.
+    fn anchors(&self, rule: &LayerRule, starts: &mut Vec<usize>) -> bool {
         starts.clear();
         for &id in &rule.anchors {
             let places = &self.places[id as usize];
             if places.flooded {
-                self.scratch = starts;
-                return None;
+                return false;
             }
             starts.extend_from_slice(&places.starts);
         }
@@ -145,68 +172,78 @@ impl Literals {
             starts.sort_unstable();
             starts.dedup();
         }
-        Some(starts)
+        true
     }
 }
 
-/// Offers every candidate of a woken rule.
-pub(super) fn offer_all(
-    layer: &Layer,
-    rule: u32,
-    state: &mut RuleState,
-    literals: &mut Literals,
-    haystack: &Haystack<'_>,
-    out: &mut Vec<Raw>,
-) {
-    let with = &layer.rules[rule as usize];
-    if with.matcher.gate == Gate::Keywords {
+impl Pass<'_> {
+    /// Offers every candidate of a woken rule. `anchors` is scratch space.
+    pub(super) fn offer_all(&mut self, rule: u32, anchors: &mut Vec<usize>) {
+        let layer = self.layer;
+        let with = &layer.rules[rule as usize];
+        if let Some(gate) = with.context_gate(self.min_score) {
+            self.offer_stretches(rule, |literals, from| literals.next_near_context(gate, from));
+            return;
+        }
+        if with.matcher.gate == Gate::Keywords {
+            self.offer_stretches(rule, |literals, from| literals.next_near_keyword(with, from));
+            return;
+        }
+        if !self.literals.anchors(with, anchors) {
+            self.give_up_on_candidates(rule);
+            return;
+        }
+        match &with.matcher.gate {
+            Gate::Inner { before, reach, .. } => self.offer_before(rule, anchors, before, *reach),
+            _ => anchors.iter().for_each(|&start| self.offer(rule, start)),
+        }
+    }
+
+    /// Offers all places in stretches, given the next stretch from a place on.
+    fn offer_stretches(
+        &mut self,
+        rule: u32,
+        next: impl Fn(&Literals, usize) -> Option<Range<usize>>,
+    ) {
+        let bytes = self.haystack.bytes;
+        let first = &self.layer.rules[rule as usize].matcher.first;
         let mut from = 0;
-        while let Some(near) = literals.next_near_keyword(with, from) {
-            for start in near.start..near.end.min(haystack.bytes.len()) {
-                if with.matcher.first.contains(haystack.bytes[start]) {
-                    verify::offer(layer, rule, state, literals, haystack, start, out);
+        while let Some(near) = next(self.literals, from) {
+            let end = near.end.min(bytes.len());
+            for (start, &byte) in bytes[..end].iter().enumerate().skip(near.start) {
+                if first.contains(byte) {
+                    self.offer(rule, start);
                 }
             }
-            from = near.end.max(state.cursor());
-            if state.is_searching() || from >= haystack.bytes.len() {
+            from = near.end.max(self.cursor(rule));
+            if self.is_searching(rule) || from >= bytes.len() {
                 break;
             }
         }
-        return;
     }
-    let Some(anchors) = literals.anchors(with) else {
-        state.give_up_on_candidates(0);
-        return;
-    };
-    match &with.matcher.gate {
-        Gate::Inner { before, reach, .. } => {
-            let mut previous = 0;
-            for &anchor in &anchors {
-                // The run of bytes that may lead up to the anchor. Nothing before the cursor matters, and what
-                // lies before the previous anchor was offered for that one.
-                let floor = anchor.saturating_sub(*reach).max(state.cursor()).max(previous);
-                previous = anchor;
-                let mut first = anchor;
-                while first > floor && before.contains(haystack.bytes[first - 1]) {
-                    first -= 1;
-                }
-                for start in first..anchor {
-                    if state.is_searching() || state.cursor() > anchor {
-                        break;
-                    }
-                    if with.matcher.first.contains(haystack.bytes[start]) {
-                        verify::offer(layer, rule, state, literals, haystack, start, out);
-                    }
-                }
+
+    /// Offers the places from which only bytes of `before` lead up to an anchor.
+    fn offer_before(&mut self, rule: u32, anchors: &[usize], before: &ByteSet, reach: usize) {
+        let bytes = self.haystack.bytes;
+        let first = &self.layer.rules[rule as usize].matcher.first;
+        let mut previous = 0;
+        for &anchor in anchors {
+            // Nothing before the cursor matters, and what lies before the previous anchor was offered for
+            // that one.
+            let floor = anchor.saturating_sub(reach).max(self.cursor(rule)).max(previous);
+            previous = anchor;
+            let mut start = anchor;
+            while start > floor && before.contains(bytes[start - 1]) {
+                start -= 1;
             }
-        }
-        _ => {
-            for &start in &anchors {
-                verify::offer(layer, rule, state, literals, haystack, start, out);
+            while start < anchor && !self.is_searching(rule) {
+                if first.contains(bytes[start]) {
+                    self.offer(rule, start);
+                }
+                start = (start + 1).max(self.cursor(rule));
             }
         }
     }
-    literals.scratch = anchors;
 }
 
 /// With more hits than one in so many bytes, plus a few, candidates cost more than a search.

@@ -1,8 +1,10 @@
 //! The words of a field's name.
 
+use std::fmt;
+
 /// A field name in several spellings, so that a keyword or context word is found in it however either is
 /// written: `user.apiKey` is also `user api key`, `user_api_key` and `userapikey`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct FieldWords {
     name: String,
     spelt: String,
@@ -30,6 +32,13 @@ impl FieldWords {
     /// The spellings, one a line; empty without a field.
     pub(crate) fn text(&self) -> &str {
         &self.spelt
+    }
+}
+
+/// Names of fields are part of a body.
+impl fmt::Debug for FieldWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldWords").finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Pack;
+use crate::context::WINDOW_AFTER;
 
 /// Toy rules, one or more for each gate, boundary and flag.
 const TOYS: &str = r#"
@@ -68,6 +69,34 @@ score = 0.2
 context = ["id no"]
 context_required = true
 [[rule]]
+id = "toy.gated"
+entity = "GATED"
+category = "pii"
+pattern = '[0-9]{2}[a-z]{1,3}'
+score = 0.2
+context = ["demo", "számla"]
+context_required = true
+[[rule]]
+id = "toy.gated.open"
+entity = "GATED"
+category = "pii"
+pattern = '(?:^|[ ])(?P<value>[a-z]{3}) '
+boundary = "digit"
+score = 0.3
+context = ["id no", "demo"]
+negative_context = ["order"]
+context_required = true
+[[rule]]
+id = "toy.gated.keyed"
+entity = "GATED"
+category = "pii"
+pattern = '[0-9]{3}'
+keywords = ["kw1"]
+validator = "luhn"
+score = 0.2
+context = ["card"]
+context_required = true
+[[rule]]
 id = "toy.open"
 entity = "OPEN"
 category = "pii"
@@ -114,10 +143,12 @@ fn every_gate_is_represented() {
     let gates: Vec<&Gate> = toys.layers()[0].layer.rules.iter().map(|r| &r.matcher.gate).collect();
     let count = |is: fn(&Gate) -> bool| gates.iter().filter(|gate| is(gate)).count();
     assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 4);
-    assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 1);
-    assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 2);
+    assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 2);
+    assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 3);
     assert!(count(|gate| matches!(gate, Gate::Shape(_))) >= 2);
     assert!(count(|gate| matches!(gate, Gate::Open)) >= 1);
+    let gated = toys.layers()[0].layer.rules.iter().filter(|rule| rule.context_gate.is_some());
+    assert_eq!(gated.count(), 2);
 }
 
 #[test]
@@ -233,6 +264,30 @@ fn spans_keep_characters_whole() {
         }
     }
     assert_eq!(texts(&toys(), "a😀%", &ScanOptions::default()), ["😀%"]);
+}
+
+#[test]
+fn a_match_without_required_context_does_not_hide_one_with_it() {
+    // Ten digits far from the word, of which the last six are near enough.
+    let fields = "pattern = '[0-9]{6}'\nscore = 0.3\ncontext = ['badge']\ncontext_required = true";
+    let text = format!("1234567890{}badge", " ".repeat(WINDOW_AFTER - 5));
+    assert_eq!(found(fields, &text), ["567890"]);
+}
+
+#[test]
+fn debug_shows_neither_text_nor_field_names() {
+    let rules = toys();
+    let mut scanner = Scanner::new(&rules);
+    let options = ScanOptions { field: Some("secretField"), ..ScanOptions::default() };
+    let findings = scanner.scan(b"tok_hidden", &options);
+    let shown = format!("{options:?} {scanner:?} {findings:?}");
+    assert!(!shown.contains("secretField") && !shown.contains("hidden"));
+}
+
+#[test]
+fn scanners_move_between_threads_and_rule_sets_are_shared() {
+    fn check<S: Send, R: Send + Sync>() {}
+    check::<Scanner, RuleSet>();
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //! # What a rule matches
 //!
 //! Starts are tried from left to right. At each, the pattern's preferred match (as a regex means it) is
-//! taken; it counts if a keyword is near, the boundary holds and the validator does not object. If it counts,
-//! the next start is where it ended; if not, the next byte, so that a long match that is refused does not
-//! hide a short one inside it. Gates only skip starts where this cannot succeed.
+//! taken; it counts if a keyword is near, the boundary holds, the validator does not object and, for a rule
+//! that requires context and would not reach the scan's threshold without, a context word stands near. If it
+//! counts, the next start is where it ended; if not, the next byte, so that a long match that is refused does
+//! not hide a short one inside it. Gates only skip starts where this cannot succeed.
 //!
 //! # Bounds
 //!
@@ -18,14 +19,14 @@ use regex_automata::hybrid::dfa::{Cache as DfaCache, DFA};
 use regex_automata::{Anchored, Input, meta};
 
 use super::candidates::Literals;
-use crate::context::Neighbours;
+use crate::context::{ContextMemo, Neighbours};
 use crate::finding::Span;
 use crate::layer::{Layer, LayerRule};
 use crate::pack::RuleSyntax;
 use crate::validator::Verdict;
 
 /// What is scanned.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Haystack<'h> {
     pub(crate) bytes: &'h [u8],
     /// The spellings of the field's name.
@@ -52,13 +53,16 @@ impl Raw {
 /// How far a rule has come in the present haystack, and its caches.
 #[derive(Debug, Default)]
 pub(crate) struct RuleState {
+    /// The scan that the rest belongs to.
+    scan: u64,
     /// Where the next match may start.
     cursor: usize,
     /// Bytes of refused matches.
     refused: usize,
     /// Bytes walked without leading to a match.
     wasted: usize,
-    walked: u64,
+    /// Bytes walked or searched.
+    steps: u64,
     /// Set when candidates are given up and the rest is searched.
     searching: bool,
     dfa: Option<DfaCache>,
@@ -66,29 +70,19 @@ pub(crate) struct RuleState {
 }
 
 impl RuleState {
-    pub(super) fn reset(&mut self) {
+    /// Forgets the last haystack.
+    fn begin(&mut self, scan: u64) {
+        self.scan = scan;
         self.cursor = 0;
         self.refused = 0;
         self.wasted = 0;
-        self.walked = 0;
+        self.steps = 0;
         self.searching = false;
     }
 
-    pub(super) fn give_up_on_candidates(&mut self, from: usize) {
+    fn give_up_on_candidates(&mut self, from: usize) {
         self.cursor = self.cursor.max(from);
         self.searching = true;
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.walked
-    }
-
-    pub(super) fn is_searching(&self) -> bool {
-        self.searching
-    }
-
-    pub(super) fn cursor(&self) -> usize {
-        self.cursor
     }
 }
 
@@ -103,112 +97,156 @@ fn candidate_budget(haystack: usize) -> usize {
     16 * haystack + 1024
 }
 
-/// Tries a match of `rule` at `start`. Starts must come in ascending order; ones before the rule's cursor are
-/// ignored.
-pub(super) fn offer(
-    layer: &Layer,
-    rule: u32,
-    state: &mut RuleState,
-    literals: &Literals,
-    haystack: &Haystack<'_>,
-    start: usize,
-    out: &mut Vec<Raw>,
-) {
-    let with = &layer.rules[rule as usize];
-    if state.searching
-        || start < state.cursor
-        || !with.matcher.boundary.admits_start(haystack.bytes, start)
-        || !literals.keyword_near(with, start)
-    {
-        return;
-    }
-    let cache = state.dfa.get_or_insert_with(|| with.matcher.dfa.create_cache());
-    let Ok(walk) = walk(&with.matcher.dfa, cache, haystack.bytes, start) else {
-        // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not happen;
-        // if it ever did, the search would still be right.
-        state.give_up_on_candidates(start);
-        return;
-    };
-    state.walked += walk.steps as u64;
-    let useful = match walk.end {
-        Some(end) => {
-            judge(with, rule, state, haystack.bytes, Span { start, end }, out);
-            end - start
-        }
-        None => 0,
-    };
-    state.wasted += walk.steps.saturating_sub(useful);
-    if state.wasted > candidate_budget(haystack.bytes.len()) {
-        state.give_up_on_candidates(start + 1);
-    }
+/// One layer's rules on their way through one haystack.
+pub(super) struct Pass<'p> {
+    pub(super) layer: &'p Layer,
+    pub(super) haystack: Haystack<'p>,
+    pub(super) min_score: f32,
+    /// A number that no earlier pass over these states had.
+    pub(super) scan: u64,
+    pub(super) states: &'p mut [RuleState],
+    /// The rules that have been offered anything in this pass.
+    pub(super) active: &'p mut Vec<u32>,
+    pub(super) literals: &'p Literals,
+    pub(super) context: &'p mut ContextMemo,
+    pub(super) out: &'p mut Vec<Raw>,
 }
 
-/// Searches the rest of the haystack for the rules whose candidates were given up, or that have no gate.
-pub(super) fn search_rest(
-    layer: &Layer,
-    rule: u32,
-    state: &mut RuleState,
-    literals: &Literals,
-    haystack: &Haystack<'_>,
-    out: &mut Vec<Raw>,
-) {
-    if !state.searching {
-        return;
-    }
-    let with = &layer.rules[rule as usize];
-    let bytes = haystack.bytes;
-    while state.cursor < bytes.len() {
-        let cache = state.regex.get_or_insert_with(|| with.matcher.regex.create_cache());
-        let input = Input::new(bytes).span(state.cursor..bytes.len());
-        let found = with.matcher.regex.search_with(cache, &input);
-        let reached = found.as_ref().map_or(bytes.len(), |found| found.end());
-        state.walked += (reached - state.cursor) as u64;
-        let Some(found) = found else { break };
-        let start = found.start();
-        // What forbids a start depends on the start alone: skip to the next that is not forbidden, without
-        // searching from each in between.
-        if !with.matcher.boundary.admits_start(bytes, start) {
-            state.cursor = (start + 1..bytes.len())
-                .find(|&at| with.matcher.boundary.admits_start(bytes, at))
-                .unwrap_or(bytes.len());
-        } else if !literals.keyword_near(with, start) {
-            state.cursor =
-                literals.next_near_keyword(with, start + 1).map_or(bytes.len(), |near| near.start);
-        } else {
-            judge(with, rule, state, bytes, Span { start, end: found.end() }, out);
+impl Pass<'_> {
+    /// Tries a match of `rule` at `start`. Starts must come in ascending order; ones before the rule's cursor
+    /// are ignored.
+    pub(super) fn offer(&mut self, rule: u32, start: usize) {
+        let with = &self.layer.rules[rule as usize];
+        let bytes = self.haystack.bytes;
+        let state = self.state(rule);
+        if state.searching
+            || start < state.cursor
+            || !with.matcher.boundary.admits_start(bytes, start)
+            || !self.literals.keyword_near(with, start)
+        {
+            return;
         }
-    }
-}
-
-/// Decides on a match of the whole pattern, and where the next may start.
-fn judge(
-    with: &LayerRule,
-    rule: u32,
-    state: &mut RuleState,
-    haystack: &[u8],
-    whole: Span,
-    out: &mut Vec<Raw>,
-) {
-    let cache = &mut state.regex;
-    let accepted = if with.matcher.boundary.admits_end(haystack, whole.end) {
-        let span = match with.matcher.value_group {
-            Some(group) => value_span(with, group, cache, haystack, whole),
-            None => whole,
+        let state = self.state(rule);
+        let cache = state.dfa.get_or_insert_with(|| with.matcher.dfa.create_cache());
+        let Ok(walk) = walk(&with.matcher.dfa, cache, bytes, start) else {
+            // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not
+            // happen; if it ever did, the search would still be right.
+            state.give_up_on_candidates(start);
+            return;
         };
-        accept(with, rule, haystack, span)
-    } else {
-        None
-    };
-    match accepted {
-        Some(raw) => {
-            state.cursor = raw.span.end.max(whole.start + 1);
-            out.push(raw);
+        state.steps += walk.steps as u64;
+        let useful = match walk.end {
+            Some(end) => {
+                self.judge(rule, Span { start, end });
+                end - start
+            }
+            None => 0,
+        };
+        let state = self.state(rule);
+        state.wasted += walk.steps.saturating_sub(useful);
+        if state.wasted > candidate_budget(bytes.len()) {
+            state.give_up_on_candidates(start + 1);
         }
-        None => {
+    }
+
+    /// Leaves a rule to [`search_rest`](Self::search_rest).
+    pub(super) fn give_up_on_candidates(&mut self, rule: u32) {
+        self.state(rule).give_up_on_candidates(0);
+    }
+
+    pub(super) fn is_searching(&mut self, rule: u32) -> bool {
+        self.state(rule).searching
+    }
+
+    pub(super) fn cursor(&mut self, rule: u32) -> usize {
+        self.state(rule).cursor
+    }
+
+    /// Searches the rest of the haystack for the rules whose candidates were given up, or that have no gate.
+    /// Returns the steps of the whole pass.
+    pub(super) fn search_rest(&mut self) -> u64 {
+        let active = std::mem::take(self.active);
+        for &rule in &active {
+            if self.state(rule).searching {
+                self.search(rule);
+            }
+        }
+        let steps = active.iter().map(|&rule| self.states[rule as usize].steps).sum();
+        *self.active = active;
+        steps
+    }
+
+    fn search(&mut self, rule: u32) {
+        let with = &self.layer.rules[rule as usize];
+        let bytes = self.haystack.bytes;
+        let boundary = with.matcher.boundary;
+        loop {
+            let state = self.state(rule);
+            if state.cursor >= bytes.len() {
+                return;
+            }
+            let cache = state.regex.get_or_insert_with(|| with.matcher.regex.create_cache());
+            let input = Input::new(bytes).span(state.cursor..bytes.len());
+            let found = with.matcher.regex.search_with(cache, &input);
+            let reached = found.as_ref().map_or(bytes.len(), |found| found.end());
+            state.steps += (reached - state.cursor) as u64;
+            let Some(found) = found else { return };
+            let start = found.start();
+            // What forbids a start depends on the start alone: skip to the next that is not forbidden, without
+            // searching from each in between.
+            let next = if !boundary.admits_start(bytes, start) {
+                (start + 1..bytes.len()).find(|&at| boundary.admits_start(bytes, at))
+            } else if !self.literals.keyword_near(with, start) {
+                self.literals.next_near_keyword(with, start + 1).map(|near| near.start)
+            } else {
+                self.judge(rule, Span { start, end: found.end() });
+                continue;
+            };
+            self.state(rule).cursor = next.unwrap_or(bytes.len());
+        }
+    }
+
+    /// Decides on a match of the whole pattern, and where the next may start.
+    fn judge(&mut self, rule: u32, whole: Span) {
+        let with = &self.layer.rules[rule as usize];
+        let bytes = self.haystack.bytes;
+        let accepted = if with.matcher.boundary.admits_end(bytes, whole.end) {
+            let span = match with.matcher.value_group {
+                Some(group) => value_span(with, group, &mut self.state(rule).regex, bytes, whole),
+                None => whole,
+            };
+            accept(with, rule, bytes, span)
+        } else {
+            None
+        };
+        let Some(raw) = accepted else {
+            let state = self.state(rule);
             state.refused += whole.len();
-            let thrifty = state.refused > refusal_budget(haystack.len());
+            let thrifty = state.refused > refusal_budget(bytes.len());
             state.cursor = if thrifty { whole.end } else { whole.start + 1 };
+            return;
+        };
+        let lacks_context = with.needs_context(self.min_score) && {
+            let field = self.haystack.field.as_bytes();
+            let context = &self.layer.context;
+            !self.context.neighbours(context, bytes, field, rule as usize, raw.span).support
+        };
+        if lacks_context {
+            // Not charged, as gates skip such starts altogether; such matches are short.
+            self.state(rule).cursor = whole.start + 1;
+        } else {
+            self.state(rule).cursor = raw.span.end.max(whole.start + 1);
+            self.out.push(raw);
         }
+    }
+
+    fn state(&mut self, rule: u32) -> &mut RuleState {
+        let state = &mut self.states[rule as usize];
+        if state.scan != self.scan {
+            state.begin(self.scan);
+            self.active.push(rule);
+        }
+        state
     }
 }
 
