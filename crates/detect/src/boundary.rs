@@ -25,6 +25,16 @@ pub(crate) enum Boundary {
 }
 
 impl Boundary {
+    /// The name as rule packs write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Word => "word",
+            Self::Digit => "digit",
+            Self::Token => "token",
+        }
+    }
+
     /// The bytes that may not stand before a match.
     pub(crate) fn forbidden_before(self) -> ByteSet {
         let mut set = ByteSet::EMPTY;

@@ -6,6 +6,7 @@ pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
     pub(crate) const EMPTY: Self = Self([0; 4]);
+    #[cfg(test)]
     pub(crate) const ALL: Self = Self([u64::MAX; 4]);
 
     pub(crate) fn insert(&mut self, byte: u8) {

@@ -27,8 +27,9 @@ pub(crate) struct Matcher {
     /// The number of the group named `value`.
     pub(crate) value_group: Option<usize>,
     pub(crate) boundary: Boundary,
-    /// The bytes a match can start with.
-    pub(crate) first: ByteSet,
+    /// What the first places of a match admit.
+    shape: Vec<ByteSet>,
+    forbidden_before: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
     /// The length of the longest match, if there is one.
@@ -38,6 +39,17 @@ pub(crate) struct Matcher {
 }
 
 impl Matcher {
+    /// Whether a match may start at `start`, by its neighbour and its first bytes: far cheaper than a walk,
+    /// and mostly enough.
+    pub(crate) fn may_start(&self, haystack: &[u8], start: usize) -> bool {
+        let Some((places, rest)) = haystack.get(start..).map(|rest| (&self.shape[..], rest)) else {
+            return false;
+        };
+        rest.len() >= places.len()
+            && places.iter().zip(rest).all(|(set, &byte)| set.contains(byte))
+            && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
+    }
+
     pub(crate) fn new(source: &RuleSource, limits: &Limits) -> Result<Self, DetectError> {
         let rule = &source.syntax;
         let wrong = |mend: &str| source.place.error(DetectErrorKind::Pattern, "pattern", mend);
@@ -112,7 +124,8 @@ impl Matcher {
             regex,
             value_group,
             boundary: rule.boundary,
-            first: shape.first().copied().unwrap_or(ByteSet::ALL),
+            forbidden_before: rule.boundary.forbidden_before(),
+            shape,
             gate,
             max_len,
             bytes,

@@ -25,7 +25,7 @@ impl RuleSetDigest {
             canon.text(&syntax.pattern);
             canon.flag(syntax.case_insensitive);
             canon.flag(syntax.unicode);
-            canon.text(&format!("{:?}", syntax.boundary));
+            canon.text(syntax.boundary.name());
             canon.list(&syntax.keywords);
             canon.list(&syntax.context);
             canon.list(&syntax.negative_context);

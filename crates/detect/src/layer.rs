@@ -4,7 +4,7 @@ mod shapes;
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::AhoCorasick;
 
 use crate::compile::Matcher;
 use crate::compile::gate::Gate;
@@ -90,6 +90,7 @@ impl Layer {
         let mut open = Vec::new();
         let mut compiled = Vec::with_capacity(rules.len());
         let mut bytes = 0;
+        let mut word_bytes = 0;
         for (number, rule) in (0u32..).zip(rules) {
             let source = rule.source();
             let syntax = &source.syntax;
@@ -102,6 +103,11 @@ impl Layer {
                 if list.len() > limits.words {
                     let mend = format!("more than {} words", limits.words);
                     return Err(source.place.error(DetectErrorKind::TooLarge, field, &mend));
+                }
+                word_bytes += list.iter().map(String::len).sum::<usize>();
+                if word_bytes > limits.word_bytes {
+                    let mend = "the words of all rules together are too long; remove some";
+                    return Err(source.place.error(DetectErrorKind::TooLarge, field, mend));
                 }
             }
             let matcher = Matcher::new(source, limits)?;
@@ -237,11 +243,10 @@ impl Literals {
         if self.texts.is_empty() {
             return Ok((None, self.uses));
         }
-        // A full automaton: its table is a few hundred kilobytes for hundreds of literals, and it reads each
-        // byte once whatever their number.
+        let bytes = self.texts.iter().map(Vec::len).sum();
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(context::automaton_kind(bytes)))
             .build(&self.texts)?;
         Ok((Some(automaton), self.uses))
     }

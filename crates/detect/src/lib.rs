@@ -28,7 +28,7 @@
 //!
 //! A [`RuleSet`] is compiled once and shared; each thread has a [`Scanner`]; a [`Finding`] says which rule,
 //! where and how sure, never the text. [`RuleSet::standard`] holds the embedded packs. The syntax of packs is
-//! described in `rules/README.md`; [`lint::check`] proves their examples.
+//! described at [`Pack`]; [`lint::check`] proves their examples.
 //!
 //! # Cost
 //!

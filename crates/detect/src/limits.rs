@@ -18,6 +18,8 @@ pub struct Limits {
     pub nesting: u32,
     /// The number of keywords, of context words and of negative context words, each, of one rule.
     pub words: usize,
+    /// The bytes of all keywords and context words outside the standard packs together.
+    pub word_bytes: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             compiled_bytes: 64 << 20,
             nesting: 64,
             words: 200,
+            word_bytes: 128 << 10,
         }
     }
 }

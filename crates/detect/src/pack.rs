@@ -15,6 +15,34 @@ use locate::Place;
 
 /// A file of rules that was read and checked, field by field. Patterns are compiled by
 /// [`RuleSetBuilder::build`](crate::RuleSetBuilder::build).
+///
+/// # Syntax
+///
+/// TOML: `pack`, the id (`[a-z0-9_-]`), a `description`, and `[[rule]]` tables. An unknown field is an error.
+///
+/// | field | meaning |
+/// | --- | --- |
+/// | `id` | unique in a rule set, never reused: `[a-z0-9._-]` |
+/// | `entity` | what a finding is: `[A-Z0-9_]`, Presidio's name where one exists |
+/// | `category` | `pii` or `secret` |
+/// | `description` | one line |
+/// | `pattern` | a regular expression of the `regex` crate; `.`, `\w`, `\b` and classes are ASCII or bytes unless `unicode = true`. A group `(?P<value>…)` is the finding's span; without one, the whole match |
+/// | `case_insensitive` | fold the case of the pattern |
+/// | `unicode` | give `\w`, classes and case folding their Unicode meaning (never `\b`) |
+/// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
+/// | `keywords` | one of these must start within 256 bytes of the match's start, before or after, in any case, also inside a word. A cheap sign to look for as well as a condition |
+/// | `context` | whole words, in any case, that raise the score by 0.35, to at least 0.4, if they stand within 100 bytes before the finding or 50 after it. `_` separates words |
+/// | `negative_context` | words that lower the score by 0.35 |
+/// | `context_required` | the validator's praise counts only with a context word, and a match that cannot reach the threshold without one is none |
+/// | `validator` | a check by name: it drops the match, leaves the score or raises it to 1 |
+/// | `score` | from 0 to 1, of a match that nothing else speaks about. From 0.5 on it is acted upon |
+/// | `operator` | `replace`, `mask`, `hash`, `remove` or `keep` |
+/// | `examples` | texts in which `[[` and `]]` mark each finding of the rule |
+/// | `negative_examples` | texts that look alike and hold none |
+/// | `references` | where the format is described |
+///
+/// The name of the [field](crate::ScanOptions::field) that holds the text counts as keywords and context
+/// directly before it.
 #[derive(Debug, Clone)]
 pub struct Pack {
     source: Arc<str>,

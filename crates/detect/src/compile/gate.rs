@@ -1,7 +1,7 @@
 //! The cheapest sure sign that a rule's match may start somewhere.
 //!
 //! A gate may let through places where nothing starts; it must not hold back one where a match does.
-//! [`naive`](crate::naive) has none, and a property test holds the two against each other.
+//! The module `naive` has none, and property tests hold the two against each other.
 
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind};

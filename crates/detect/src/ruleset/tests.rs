@@ -44,6 +44,11 @@ fn what_is_too_large_is_refused() {
     let words = format!("pattern = 'aaa'\ncontext = [{}]", "'w', ".repeat(300));
     assert_eq!(kind(&words), DetectErrorKind::TooLarge);
 
+    let wordy = Limits { word_bytes: 10, ..Limits::default() };
+    let rule = pack("t", &[("t.a", "pattern = 'aaa'\nkeywords = ['more than ten bytes']")]);
+    let error = RuleSet::builder().pack(rule).limits(wordy).build().unwrap_err();
+    assert_eq!(error.kind(), DetectErrorKind::TooLarge);
+
     let few = Limits { rules: 1, ..Limits::default() };
     let two = pack("t", &[("t.a", "pattern = 'aaa'"), ("t.b", "pattern = 'bbb'")]);
     let error = RuleSet::builder().pack(two).limits(few).build().unwrap_err();

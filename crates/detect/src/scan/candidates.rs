@@ -199,20 +199,20 @@ impl Pass<'_> {
         }
     }
 
-    /// Offers all places in stretches, given the next stretch from a place on.
+    /// Offers all places in stretches that words speak for, given the next stretch from a place on.
     fn offer_stretches(
         &mut self,
         rule: u32,
         next: impl Fn(&Literals, usize) -> Option<Range<usize>>,
     ) {
         let bytes = self.haystack.bytes;
-        let first = &self.layer.rules[rule as usize].matcher.first;
+        let matcher = &self.layer.rules[rule as usize].matcher;
         let mut from = 0;
         while let Some(near) = next(self.literals, from) {
             let end = near.end.min(bytes.len());
-            for (start, &byte) in bytes[..end].iter().enumerate().skip(near.start) {
-                if first.contains(byte) {
-                    self.offer(rule, start);
+            for start in near.start..end {
+                if matcher.may_start(bytes, start) {
+                    self.try_at(rule, start);
                 }
             }
             from = near.end.max(self.cursor(rule));
@@ -225,7 +225,6 @@ impl Pass<'_> {
     /// Offers the places from which only bytes of `before` lead up to an anchor.
     fn offer_before(&mut self, rule: u32, anchors: &[usize], before: &ByteSet, reach: usize) {
         let bytes = self.haystack.bytes;
-        let first = &self.layer.rules[rule as usize].matcher.first;
         let mut previous = 0;
         for &anchor in anchors {
             // Nothing before the cursor matters, and what lies before the previous anchor was offered for
@@ -237,9 +236,7 @@ impl Pass<'_> {
                 start -= 1;
             }
             while start < anchor && !self.is_searching(rule) {
-                if first.contains(bytes[start]) {
-                    self.offer(rule, start);
-                }
+                self.offer(rule, start);
                 start = (start + 1).max(self.cursor(rule));
             }
         }

@@ -117,16 +117,21 @@ impl Pass<'_> {
     /// are ignored.
     pub(super) fn offer(&mut self, rule: u32, start: usize) {
         let with = &self.layer.rules[rule as usize];
+        if with.matcher.may_start(self.haystack.bytes, start)
+            && self.literals.keyword_near(with, start)
+        {
+            self.try_at(rule, start);
+        }
+    }
+
+    /// As [`offer`](Self::offer), where first bytes, neighbour and keyword are known to be right.
+    pub(super) fn try_at(&mut self, rule: u32, start: usize) {
+        let with = &self.layer.rules[rule as usize];
         let bytes = self.haystack.bytes;
         let state = self.state(rule);
-        if state.searching
-            || start < state.cursor
-            || !with.matcher.boundary.admits_start(bytes, start)
-            || !self.literals.keyword_near(with, start)
-        {
+        if state.searching || start < state.cursor {
             return;
         }
-        let state = self.state(rule);
         let cache = state.dfa.get_or_insert_with(|| with.matcher.dfa.create_cache());
         let Ok(walk) = walk(&with.matcher.dfa, cache, bytes, start) else {
             // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not
