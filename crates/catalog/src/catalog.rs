@@ -41,7 +41,8 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 /// 3. *Complete*: [`complete_shreds`](Self::complete_shreds). Only now is a shred acknowledged.
 ///
 /// Whoever starts after a crash begins with [`pending_shreds`](Self::pending_shreds) and goes on at
-/// step 2; erasing a key twice does no harm. Expiry needs no such list, because pruning the hours
+/// step 2, before it takes captures: a whole tree that is to be erased must not have new leaves in
+/// use. Erasing a key twice does no harm. Expiry needs no such list, because pruning the hours
 /// before a time can be repeated at any time.
 #[async_trait]
 pub trait Catalog: Send + Sync + Debug {

@@ -1,0 +1,267 @@
+//! The one thread that writes.
+//!
+//! Requests wait in a bounded queue. The thread takes all that wait, up to a limit, runs each in a
+//! savepoint of its own inside one transaction, and answers when that transaction is on the disk. So
+//! one fsync serves many, and a request that fails undoes nothing but itself.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    fault::{Fault, Result},
+    turn::Turns,
+};
+use crate::error::{CatalogError, CatalogErrorKind};
+
+/// Requests that may wait before callers have to. Far more than are ever under way at once; it
+/// bounds memory should the disk stop.
+const QUEUE: usize = 1024;
+
+/// Requests in one transaction: enough to make the fsync cheap, few enough that the first of them
+/// does not wait long for the last.
+const BATCH: usize = 128;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Request>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, path: Arc<Path>, turns: Turns) -> Result<Self> {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let thread = thread::Builder::new()
+            .name("catalog-writer".to_owned())
+            .spawn(move || serve(&connection, requests, &path, &turns))
+            .map_err(|cause| {
+                CatalogError::new(CatalogErrorKind::Retry, "no thread for the catalog's writer")
+                    .with_source(cause)
+            })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` in the next transaction and returns when that is durable.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, CatalogError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let stopped = || {
+            CatalogError::new(
+                CatalogErrorKind::Unavailable,
+                "the catalog's writer has stopped: restart",
+            )
+        };
+        let (reply, answer) = oneshot::channel();
+        let request = Waiting { work: Some(work), outcome: None, reply };
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(Box::new(request)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the queue run empty and waits for the thread, so that the file is closed afterwards.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A request of whatever type, as the thread sees it.
+trait Request: Send {
+    /// Does the work and keeps the outcome; whether to keep what it wrote.
+    fn run(&mut self, connection: &Connection, path: &Path) -> bool;
+
+    /// Answers with the outcome, or with the failure of the transaction it was part of.
+    fn answer(self: Box<Self>, failure: Option<(CatalogErrorKind, String)>);
+}
+
+struct Waiting<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T, CatalogError>>,
+    reply: oneshot::Sender<Result<T, CatalogError>>,
+}
+
+impl<T, F> Request for Waiting<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<T> + Send,
+{
+    fn run(&mut self, connection: &Connection, path: &Path) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)))
+            .unwrap_or_else(|panic| Err(Fault::Ours(panicked(panic.as_ref()))))
+            .map_err(|fault| fault.explain(path));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failure: Option<(CatalogErrorKind, String)>) {
+        let outcome = match (self.outcome, failure) {
+            // Its own error says more than the one it may have caused for the others.
+            (Some(Err(own)), _) => Err(own),
+            (_, Some((kind, message))) => Err(CatalogError::new(kind, message)),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => {
+                Err(CatalogError::new(CatalogErrorKind::Internal, "a write was not run"))
+            }
+        };
+        // Whoever asked may have gone; what was written stays.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+fn panicked(_panic: &(dyn Any + Send)) -> CatalogError {
+    // The panic's own message is not passed on: it might quote a value.
+    CatalogError::new(
+        CatalogErrorKind::Internal,
+        "a write to the catalog panicked: please report this as a bug of oubliette",
+    )
+}
+
+fn serve(
+    connection: &Connection,
+    mut requests: mpsc::Receiver<Box<dyn Request>>,
+    path: &Path,
+    turns: &Turns,
+) {
+    while let Some(first) = requests.blocking_recv() {
+        let _turn = turns.wait();
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
+            let Ok(next) = requests.try_recv() else { break };
+            batch.push(next);
+        }
+        let failure = transact(connection, &mut batch, path).err().map(|fault| {
+            let error = fault.explain(path);
+            tracing::error!(kind = ?error.kind(), %error, "a catalog transaction failed");
+            (error.kind(), error.to_string())
+        });
+        for request in batch {
+            request.answer(failure.clone());
+        }
+    }
+}
+
+fn transact(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let outcome = run_all(connection, batch, path).and_then(|()| {
+        connection.execute_batch("COMMIT")?;
+        Ok(())
+    });
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+fn run_all(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
+    for request in batch {
+        connection.execute_batch("SAVEPOINT request")?;
+        let keep = request.run(connection, path);
+        if connection.is_autocommit() {
+            // A full disk, say: SQLite has undone everything, also what went before.
+            return Err(CatalogError::new(
+                CatalogErrorKind::Retry,
+                format!("the catalog {} could not be written: try again", path.display()),
+            )
+            .into());
+        }
+        let end = if keep { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" };
+        connection.execute_batch(end)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
+        Writer::start(connection, Path::new("x.db").into(), Turns::default()).unwrap()
+    }
+
+    fn insert(n: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
+        move |connection| {
+            connection.execute("INSERT INTO t VALUES (?1)", [n])?;
+            Ok(())
+        }
+    }
+
+    async fn rows(writer: &Writer) -> i64 {
+        let count = |connection: &Connection| {
+            Ok(connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)
+        };
+        writer.run(count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_or_a_panic_undoes_only_itself() {
+        let writer = writer();
+        // Hold the thread up, so that what follows shares one transaction.
+        let (release, wait) = std::sync::mpsc::channel();
+        let hold = writer.run(move |_| {
+            wait.recv().unwrap();
+            Ok(())
+        });
+        let half = writer.run(|connection| {
+            insert(2)(connection)?;
+            Err::<(), _>(CatalogError::invalid("no").into())
+        });
+        let panics = writer.run(|connection| {
+            insert(3)(connection)?;
+            panic!("on purpose")
+        });
+        let release = async {
+            tokio::task::yield_now().await;
+            release.send(()).unwrap();
+            Ok::<(), CatalogError>(())
+        };
+        let (hold, first, half, panicked, last, _) = tokio::join!(
+            hold,
+            writer.run(insert(1)),
+            half,
+            async {
+                let p: Result<(), CatalogError> = panics.await;
+                p
+            },
+            writer.run(insert(4)),
+            release
+        );
+        hold.unwrap();
+        first.unwrap();
+        last.unwrap();
+        assert_eq!(half.unwrap_err().kind(), CatalogErrorKind::Invalid);
+        assert_eq!(panicked.unwrap_err().kind(), CatalogErrorKind::Internal);
+        assert_eq!(rows(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_lost_transaction_fails_all_of_it() {
+        let writer = writer();
+        let lost = writer.run(|connection| {
+            insert(1)(connection)?;
+            // What SQLite does by itself when the disk is full.
+            connection.execute_batch("ROLLBACK")?;
+            Ok(())
+        });
+        assert_eq!(lost.await.unwrap_err().kind(), CatalogErrorKind::Retry);
+        assert_eq!(rows(&writer).await, 0);
+        writer.run(insert(5)).await.unwrap();
+        assert_eq!(rows(&writer).await, 1);
+    }
+}

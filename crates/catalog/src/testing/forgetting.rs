@@ -1,0 +1,183 @@
+//! Shredding, expiring, sweeping, and the list of keys to erase.
+
+use super::{
+    Bench, HOUR_MS, NOW, account, assert_bare, both, enter, exchange_id, hour, leaf, leaf_in, one,
+    refused, with_acme,
+};
+use crate::{
+    account::AccountId,
+    capture::{CaptureState, Entry, Part, Parts},
+    catalog::Catalog,
+    error::CatalogErrorKind::NotFound,
+    exchange::Exchange,
+    page::CaptureFilter,
+    shred::{ShredReason, ShredTarget},
+};
+
+pub(super) async fn all(bench: &dyn Bench) {
+    shredding_one(bench).await;
+    shredding_what_is_yet_to_come(bench).await;
+    shredding_an_account(bench).await;
+    expiring(bench).await;
+    the_list_survives(bench).await;
+}
+
+async fn shredding_one(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    enter(&*catalog, vec![both(&acme, "x1", NOW, 1), both(&acme, "x2", NOW, 2)]).await;
+    let x1 = exchange_id("x1");
+
+    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Request, NOW + 1).await.unwrap();
+    let [shred] = &shreds[..] else { panic!("{shreds:?}") };
+    assert_eq!((shred.target, shred.reason), (ShredTarget::Leaf(leaf(2)), ShredReason::Shredded));
+    let record = catalog.exchange(&acme, &x1).await.unwrap();
+    assert_eq!(record.captures[0].state, CaptureState::Shredded);
+    assert_eq!(record.captures[0].forgotten_at, Some(NOW + 1));
+    assert_bare(&record.captures[0]);
+    assert_eq!(record.captures[1].state, CaptureState::Stored);
+    assert!(record.exchange.trace_id.is_some(), "the response still needs it");
+    assert!(!catalog.has_address(&acme, leaf(2)).await.unwrap());
+
+    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Both, NOW + 2).await.unwrap();
+    assert_eq!(shreds.iter().map(|s| s.target).collect::<Vec<_>>(), [ShredTarget::Leaf(leaf(3))]);
+    let record = catalog.exchange(&acme, &x1).await.unwrap();
+    assert_eq!(record.exchange, Exchange::new(acme.clone(), x1.clone(), NOW));
+    assert_eq!(record.captures[0].forgotten_at, Some(NOW + 1), "the first time counts");
+    assert_eq!(catalog.mark_shredded(&acme, &x1, Parts::Both, NOW + 3).await.unwrap(), []);
+
+    let neighbour = catalog.exchange(&acme, &exchange_id("x2")).await.unwrap();
+    assert!(neighbour.captures.iter().all(|c| c.state == CaptureState::Stored));
+    assert_eq!(neighbour.exchange.trace_id.as_deref(), Some("trace-of-the-exchange"));
+    refused(catalog.mark_shredded(&acme, &exchange_id("x3"), Parts::Both, NOW), NotFound).await;
+
+    // The gateway tries again with what was shredded: it does not come back.
+    let again = catalog.insert_batch(vec![both(&acme, "x1", NOW, 30)], NOW).await.unwrap();
+    let dead =
+        |entry: &Entry| matches!(entry, Entry::Duplicate(c) if c.state == CaptureState::Shredded);
+    assert!(again[0].iter().all(dead), "{again:?}");
+    assert_eq!(catalog.exchange(&acme, &x1).await.unwrap(), record);
+    let orphans = catalog.pending_shreds(Some(shreds[0].id), 10).await.unwrap();
+    let orphans: Vec<_> = orphans.iter().map(|s| s.target).collect();
+    assert_eq!(orphans, [ShredTarget::Leaf(leaf(60)), ShredTarget::Leaf(leaf(61))]);
+}
+
+async fn shredding_what_is_yet_to_come(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    enter(&*catalog, vec![one(&acme, "x1", Part::Request, leaf(1))]).await;
+    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Both, NOW).await.unwrap();
+    let late = vec![one(&acme, "x1", Part::Response, leaf(2))];
+    assert_eq!(catalog.insert_batch(late, NOW).await.unwrap(), [[Entry::Forgotten]]);
+    let record = catalog.exchange(&acme, &exchange_id("x1")).await.unwrap();
+    assert_eq!(record.captures.len(), 1);
+    assert_eq!(record.exchange.trace_id, None);
+    let pending = catalog.pending_shreds(None, 10).await.unwrap();
+    assert_eq!(pending.last().unwrap().target, ShredTarget::Leaf(leaf(2)));
+}
+
+async fn shredding_an_account(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    let other = account("other");
+    catalog.create_account(&other, NOW).await.unwrap();
+    let old = (0..5).map(|n| both(&acme, &format!("x{n}"), NOW, n)).collect();
+    enter(&*catalog, old).await;
+    enter(&*catalog, vec![both(&other, "y", NOW, 1)]).await;
+    catalog.retire_addresses(&acme, vec![leaf(900)], NOW).await.unwrap();
+
+    let shred = catalog.mark_account_shredded(&acme, NOW + 1).await.unwrap();
+    assert_eq!(shred.target, ShredTarget::Account);
+    let pending = catalog.pending_shreds(None, 10).await.unwrap();
+    assert_eq!(pending, [shred], "the whole tree includes every leaf");
+    enter(&*catalog, vec![both(&acme, "new", NOW + 2, 50)]).await;
+
+    // The same before and after the rows are cleared, however the clearing is cut.
+    for limit in [0, 3, 1000] {
+        if limit > 0 {
+            catalog.sweep(limit).await.unwrap();
+        }
+        for n in 0..5 {
+            let id = exchange_id(&format!("x{n}"));
+            let record = catalog.exchange(&acme, &id).await.unwrap();
+            assert_eq!(record.exchange, Exchange::new(acme.clone(), id, NOW));
+            for capture in &record.captures {
+                assert_eq!(capture.state, CaptureState::Shredded);
+                assert_eq!(capture.forgotten_at, Some(NOW + 1));
+                assert_bare(capture);
+                assert!(!catalog.has_address(&acme, capture.address).await.unwrap());
+            }
+        }
+        assert_eq!(count(&*catalog, &acme, CaptureState::Shredded).await, 10);
+        assert_eq!(count(&*catalog, &acme, CaptureState::Stored).await, 2, "what came after");
+        assert_eq!(count(&*catalog, &other, CaptureState::Stored).await, 2, "the neighbour");
+        assert!(catalog.exchange(&acme, &exchange_id("new")).await.unwrap().is_live());
+    }
+    assert_eq!(catalog.sweep(1000).await.unwrap(), 0);
+    refused(catalog.mark_account_shredded(&account("nobody"), NOW), NotFound).await;
+}
+
+async fn expiring(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    let hours = 500_000..500_006;
+    let new = hours.clone().map(|h| both(&acme, &format!("h{h}"), i64::from(h) * HOUR_MS, 1));
+    enter(&*catalog, new.collect()).await;
+
+    catalog.mark_expired_before(&acme, hour(500_003), NOW + 1).await.unwrap();
+    // An earlier hour does not bring anything back.
+    catalog.mark_expired_before(&acme, hour(500_001), NOW + 2).await.unwrap();
+    for limit in [0, 1, 4, 1000] {
+        if limit > 0 {
+            let swept = catalog.sweep(limit).await.unwrap();
+            assert!(swept <= limit);
+        }
+        for h in hours.clone() {
+            let record = catalog.exchange(&acme, &exchange_id(&format!("h{h}"))).await.unwrap();
+            let expired = h < 500_003;
+            assert_eq!(record.is_live(), !expired, "hour {h}");
+            assert_eq!(record.exchange.trace_id.is_none(), expired);
+            for capture in record.captures.iter().filter(|_| expired) {
+                assert_eq!(capture.state, CaptureState::Expired);
+                assert_eq!(capture.forgotten_at, Some(NOW + 1));
+                assert_bare(capture);
+            }
+        }
+        assert_eq!(count(&*catalog, &acme, CaptureState::Expired).await, 6);
+    }
+    assert_eq!(catalog.pending_shreds(None, 10).await.unwrap(), [], "the hour is pruned as one");
+
+    // Too late for its hour, and a shred of what is dead already finds nothing to do.
+    let late = vec![one(&acme, "late", Part::Request, leaf_in(500_002, 77))];
+    assert_eq!(catalog.insert_batch(late, NOW).await.unwrap(), [[Entry::Forgotten]]);
+    let again = catalog.mark_shredded(&acme, &exchange_id("h500000"), Parts::Both, NOW).await;
+    assert_eq!(again.unwrap(), []);
+    refused(catalog.mark_expired_before(&account("nobody"), hour(1), NOW), NotFound).await;
+}
+
+async fn the_list_survives(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    enter(&*catalog, vec![both(&acme, "x1", NOW, 1)]).await;
+    let addresses = vec![leaf(10), leaf(2), leaf(11), leaf(10)];
+    let shreds = catalog.retire_addresses(&acme, addresses, NOW).await.unwrap();
+    let targets: Vec<_> = shreds.iter().map(|s| s.target).collect();
+    let leaf_target = |n| ShredTarget::Leaf(leaf(n));
+    assert_eq!(targets, [10, 11, 10].map(leaf_target), "leaf 2 is alive");
+    assert_eq!(shreds[0], shreds[2], "once on the list is enough");
+    refused(catalog.retire_addresses(&account("nobody"), vec![leaf(1)], NOW), NotFound).await;
+
+    let catalog = bench.reopen(catalog).await;
+    let pending = catalog.pending_shreds(None, 10).await.unwrap();
+    assert_eq!(pending, shreds[..2]);
+    assert_eq!(catalog.pending_shreds(None, 1).await.unwrap(), shreds[..1]);
+    assert_eq!(catalog.pending_shreds(Some(shreds[0].id), 10).await.unwrap(), shreds[1..2]);
+    catalog.complete_shreds(vec![shreds[0].id, 999_999]).await.unwrap();
+    assert_eq!(catalog.pending_shreds(None, 10).await.unwrap(), shreds[1..2]);
+
+    catalog.complete_shreds(vec![shreds[1].id]).await.unwrap();
+    let catalog = bench.reopen(catalog).await;
+    assert_eq!(catalog.pending_shreds(None, 10).await.unwrap(), []);
+    let next = catalog.retire_addresses(&acme, vec![leaf(12)], NOW).await.unwrap();
+    assert!(next[0].id > shreds[1].id, "numbers are never used again");
+}
+
+async fn count(catalog: &dyn Catalog, account: &AccountId, state: CaptureState) -> usize {
+    let filter = CaptureFilter { state: Some(state), limit: 1000, ..Default::default() };
+    catalog.captures(account, filter).await.unwrap().items.len()
+}
