@@ -12,7 +12,7 @@ pub(crate) use self::format::{
 };
 pub(crate) use self::reader::frame_range;
 pub use self::reader::{SegmentIndex, read_record};
-pub(crate) use self::scan::{Scan, scan};
+pub(crate) use self::scan::scan;
 use crate::key::{ObjectKey, SegmentId};
 use oubliette_keytree::{AccountTag, LeafAddress};
 

@@ -14,15 +14,15 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use oubliette_seal::SealedBody;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 pub use self::limits::SpoolLimits;
@@ -48,7 +48,7 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub struct Spool {
     shared: Arc<Shared>,
     commands: Sender<Command>,
-    uploader: AbortHandle,
+    uploader: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What a [`flush`](Spool::flush) has left.
@@ -99,8 +99,8 @@ impl Spool {
             .name("oubliette-spool".into())
             .spawn(move || writer.run(&received))
             .map_err(|error| StoreError::disk("the spool's thread cannot be started", error))?;
-        let uploader = tokio::spawn(uploader::run(Arc::clone(&shared))).abort_handle();
-        Ok((Self { shared, commands, uploader }, recovered))
+        let uploader = tokio::spawn(uploader::run(Arc::clone(&shared)));
+        Ok((Self { shared, commands, uploader: Mutex::new(Some(uploader)) }, recovered))
     }
 
     /// Appends one record and returns where it lies, once it is on disk for good.
@@ -156,7 +156,7 @@ impl Spool {
         // A file may be renamed or uploaded and removed between the look at the books and the look
         // at the disk, and only forwards: after as many tries as there are steps it is uploaded.
         for _ in 0..3 {
-            let Some(path) = self.shared.local_file(location.segment()) else { break };
+            let Some(path) = self.shared.local_file(location.object_key) else { break };
             let at = *location;
             match blocking(move || read_local(&path, &at)).await {
                 Ok(Some(record)) => return Ok(record),
@@ -202,10 +202,15 @@ impl Spool {
             return Err(StoreError::closed());
         }
         let flushed = self.flush(deadline).await?;
-        self.uploader.abort();
+        self.shared.stop();
+        let uploader = self.uploader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(uploader) = uploader {
+            let _ = uploader.await; // a panic in it has been reported, and it has ended
+        }
         let (done, ended) = oneshot::channel();
         self.send(Command::Close(done))?;
         ended.await.map_err(|_| StoreError::closed())?;
+        self.shared.unlock_folder();
         Ok(flushed)
     }
 
@@ -217,7 +222,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         // The writer ends by itself when nobody can send to it any more.
-        self.uploader.abort();
+        self.shared.stop();
     }
 }
 

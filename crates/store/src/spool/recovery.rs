@@ -276,7 +276,10 @@ fn copy_aside(
     whole_records: usize,
 ) -> io::Result<DamagedFile> {
     let kept = damaged_path(dir, path)?;
-    fs::hard_link(path, &kept)?;
+    if fs::hard_link(path, &kept).is_err() {
+        fs::copy(path, &kept)?; // not every file system has links
+        File::open(&kept)?.sync_all()?;
+    }
     sync_dir(&dir.join(DAMAGED))?;
     Ok(DamagedFile { path: kept, object_key: key, whole_records })
 }

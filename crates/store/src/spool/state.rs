@@ -28,8 +28,11 @@ pub(super) struct Shared {
     pub(super) closed: AtomicBool,
     changed: watch::Sender<()>,
     state: Mutex<State>,
-    /// Held for as long as any thread may touch the folder.
-    _lock: File,
+    /// Once true, the uploader ends: what is on its way to the object store is broken off, what
+    /// changes files is not.
+    stop: watch::Sender<bool>,
+    /// Locks the folder for as long as thread or task may touch it.
+    folder: File,
 }
 
 #[derive(Default)]
@@ -84,7 +87,8 @@ impl Shared {
             closed: AtomicBool::new(false),
             changed: watch::Sender::new(()),
             state: Mutex::new(state),
-            _lock: lock,
+            stop: watch::Sender::new(false),
+            folder: lock,
         }
     }
 
@@ -101,6 +105,23 @@ impl Shared {
 
     pub(super) fn tell(&self) {
         self.changed.send_replace(());
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Ends when the uploader shall.
+    pub(super) async fn stopped(&self) {
+        // An error would mean that the sender is gone, and it is part of `self`.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Lets another spool have the folder.
+    pub(super) fn unlock_folder(&self) {
+        if let Err(error) = self.folder.unlock() {
+            tracing::warn!(%error, "the spool folder stays locked until the process ends");
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -130,9 +151,9 @@ impl Shared {
     }
 
     /// The file in which a segment lies now, if it lies here at all.
-    pub(super) fn local_file(&self, segment: SegmentId) -> Option<PathBuf> {
+    pub(super) fn local_file(&self, key: ObjectKey) -> Option<PathBuf> {
         let state = self.lock();
-        let local = state.segments.get(&segment)?;
+        let local = state.segments.get(&key.segment()).filter(|local| local.key == key)?;
         Some(file_path(&self.dir, local.key, local.phase.extension()))
     }
 
@@ -146,7 +167,13 @@ impl Shared {
 
     /// Changes phase and size of a segment.
     pub(super) fn update(&self, segment: SegmentId, phase: Phase, bytes: u64) {
+        self.take_in(segment, phase, bytes, 0);
+    }
+
+    /// Changes phase and size of a segment, where `reserved` bytes of its size had been set apart.
+    pub(super) fn take_in(&self, segment: SegmentId, phase: Phase, bytes: u64, reserved: u64) {
         let mut state = self.lock();
+        state.bytes = state.bytes.saturating_sub(reserved);
         if let Some(local) = state.segments.get_mut(&segment) {
             let before = std::mem::replace(&mut local.bytes, bytes);
             local.phase = phase;

@@ -16,7 +16,7 @@ use crate::fs::{blocking, sync_dir};
 use crate::key::ObjectKey;
 use crate::segment::SegmentIndex;
 
-/// Uploads what waits, until the task is aborted.
+/// Uploads what waits, until it is told to stop.
 ///
 /// After a failure the store is given a pause that grows, and is then tried with one segment at a
 /// time until one succeeds.
@@ -51,8 +51,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
             () = shared.waiting.notified() => {}
             () = shared.hurry.notified() => pause = None,
             () = until(pause) => pause = None,
+            () = shared.stopped() => break,
         }
     }
+    // They notice by themselves, and none is cut off while it changes files.
+    while running.join_next().await.is_some() {}
 }
 
 /// Ids are random, and so differ between sidecars.
@@ -71,6 +74,18 @@ async fn until(pause: Option<Instant>) {
 /// Brings one segment to the object store and makes sure that it is there.
 async fn upload(shared: &Arc<Shared>, key: ObjectKey) -> Result<(), StoreError> {
     let Some((segment, rebuilt)) = load(shared, key).await? else { return Ok(()) };
+    tokio::select! {
+        result = send(shared, key, segment, rebuilt) => result,
+        () = shared.stopped() => Err(StoreError::closed()),
+    }
+}
+
+async fn send(
+    shared: &Shared,
+    key: ObjectKey,
+    segment: Bytes,
+    rebuilt: bool,
+) -> Result<(), StoreError> {
     let size = segment.len() as u64;
     if rebuilt && is_whole(shared, key).await? {
         return Ok(()); // uploaded before its spool file was damaged, and better than what is left
@@ -136,8 +151,10 @@ async fn is_whole(shared: &Shared, key: ObjectKey) -> Result<bool, StoreError> {
 async fn settle(shared: &Arc<Shared>, key: ObjectKey, result: &Result<(), StoreError>) {
     if let Err(error) = result {
         let mut state = shared.lock();
-        state.upload_failures += 1;
-        state.last_upload_error = Some(error.clone());
+        if error.kind() != StoreErrorKind::Closed {
+            state.upload_failures += 1;
+            state.last_upload_error = Some(error.clone());
+        }
         if let Some(local) = state.segments.get_mut(&key.segment()) {
             local.phase = Phase::Sealed { uploading: false };
             local.attempts = local.attempts.saturating_add(1);

@@ -276,8 +276,8 @@ impl Writer {
             Ok(()) => {
                 segment.good = segment.len;
                 // The reservation becomes part of the segment.
-                self.shared.release(std::mem::take(&mut segment.reserved));
-                self.shared.update(id, Phase::Open, segment.size());
+                let reserved = std::mem::take(&mut segment.reserved);
+                self.shared.take_in(id, Phase::Open, segment.size(), reserved);
                 true
             }
             Err(error) => {
