@@ -343,6 +343,14 @@ fn hostile_text_costs_a_bounded_multiple_of_its_length() {
 }
 
 #[test]
+fn giving_up_on_candidates_loses_no_match() {
+    // Each "aaa" costs a walk to the end of the text, until the search takes over in the middle of a unit.
+    let text = format!("aaab{}", ".".repeat(96)).repeat(40);
+    let matches = found("pattern = 'aaa[^z]*z|aab'\nscore = 1", &text);
+    assert_eq!(matches, vec!["aab"; 40]);
+}
+
+#[test]
 fn hostile_text_costs_the_standard_rules_little() {
     let mut scanner = Scanner::new(&RuleSet::standard());
     for (name, text) in hostile(1 << 16) {
