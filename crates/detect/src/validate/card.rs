@@ -1,11 +1,11 @@
 //! Payment cards and other Luhn numbers.
 
-use super::digits::{Digits, luhn_holds, uniform};
+use super::digits::{Digits, SEPARATORS, luhn_holds, uniform};
 use crate::validator::Verdict;
 
 /// Any number with a right Luhn check digit.
 pub(super) fn luhn(bytes: &[u8]) -> Verdict {
-    match Digits::<32>::read(bytes, b" -.") {
+    match Digits::<32>::read(bytes, SEPARATORS) {
         Some(digits) if luhn_holds(digits.as_slice()) && !uniform(digits.as_slice()) => {
             Verdict::Valid
         }
@@ -19,7 +19,7 @@ pub(super) fn luhn(bytes: &[u8]) -> Verdict {
 /// lengths stay `Unknown`: 13 digits are also barcodes and 17 to 19 also database ids, of which
 /// one in ten passes Luhn, so there the context has to speak.
 pub(super) fn credit_card(bytes: &[u8]) -> Verdict {
-    let Some(digits) = Digits::<19>::read(bytes, b" -") else { return Verdict::Invalid };
+    let Some(digits) = Digits::<19>::read(bytes, SEPARATORS) else { return Verdict::Invalid };
     let digits = digits.as_slice();
     let (issued, invented) = (uses(ISSUERS, digits), uses(INVENTED, digits));
     if !(issued || invented) || uniform(digits) || !luhn_holds(digits) {
@@ -115,6 +115,7 @@ mod tests {
         "4111111111111111",
         "4111 1111 1111 1111",
         "4242-4242-4242-4242",
+        "4242\u{A0}4242\u{A0}4242\u{A0}4242",
         "4012888888881881",
         "5555555555554444",
         "5105105105105100",
@@ -158,7 +159,7 @@ mod tests {
             ("0000000000000000", "no issuer, one digit"),
             ("411111111111116", "Visa has no cards of 15"),
             ("1748503543012", "a timestamp"),
-            ("4111.1111.1111.1111", "dots are not card separators"),
+            ("4111/1111/1111/1111", "slashes are not card separators"),
             ("41111111111111111111111", "too long"),
             ("", "empty"),
         ];

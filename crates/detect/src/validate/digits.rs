@@ -1,5 +1,9 @@
 //! The decimal digits of a match, without its separators.
 
+/// What people put between groups of digits: space, hyphen, dot, and byte by byte their
+/// no-break, narrow and typographic relatives (U+00A0, U+2010 to U+2013, U+202F).
+pub(super) const SEPARATORS: &[u8] = b" -.\xC2\xA0\xE2\x80\x90\x91\x92\x93\xAF";
+
 /// Up to `N` digits, on the stack.
 #[derive(Clone, Copy)]
 pub(super) struct Digits<const N: usize> {

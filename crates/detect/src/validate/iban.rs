@@ -1,10 +1,11 @@
 //! International bank account numbers, ISO 13616.
 
+use super::digits::SEPARATORS;
 use crate::validator::Verdict;
 
 /// An IBAN: a country of the registry, its exact length, and remainder 1 modulo 97.
 ///
-/// Spaces and hyphens between groups are ignored; letters count in either case, because the
+/// Spaces and hyphens of any kind between groups are ignored; letters count in either case, because the
 /// pattern decides which case it accepts.
 pub(super) fn iban(bytes: &[u8]) -> Verdict {
     let mut compact = [0u8; LONGEST];
@@ -14,7 +15,7 @@ pub(super) fn iban(bytes: &[u8]) -> Verdict {
             let Some(place) = compact.get_mut(len) else { return Verdict::Invalid };
             *place = byte.to_ascii_uppercase();
             len += 1;
-        } else if !matches!(byte, b' ' | b'-') {
+        } else if !SEPARATORS.contains(&byte) || byte == b'.' {
             return Verdict::Invalid;
         }
     }

@@ -71,6 +71,7 @@ validators! {
     "url_credentials" => secret::url_credentials,
     "us_itin" => us::itin,
     "us_ssn" => us::ssn,
+    "us_ssn_shape" => us::ssn_shape,
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Identifiers issued in the United States.
 
-use super::digits::{Digits, luhn_holds, uniform};
+use super::digits::{Digits, SEPARATORS, luhn_holds, uniform};
 use crate::validator::Verdict;
 
 /// A Social Security number that may have been issued, by the randomised scheme of 2011.
 pub(super) fn ssn(bytes: &[u8]) -> Verdict {
-    let Some(digits) = Digits::<9>::read(bytes, b"- ") else { return Verdict::Invalid };
+    let Some(digits) = Digits::<9>::read(bytes, SEPARATORS) else { return Verdict::Invalid };
     let (Some(area), Some(group), Some(serial)) =
         (digits.number(0, 3), digits.number(3, 5), digits.number(5, 9))
     else {
@@ -21,9 +21,31 @@ pub(super) fn ssn(bytes: &[u8]) -> Verdict {
     }
 }
 
+/// Nine digits that someone calls a Social Security number, issued or not.
+///
+/// People mistype, invent and test. Only what is no number at all drops out, and the two famous
+/// ones where nothing divides them.
+pub(super) fn ssn_shape(bytes: &[u8]) -> Verdict {
+    let Some(digits) = Digits::<9>::read(bytes, SEPARATORS) else { return Verdict::Invalid };
+    let divided = bytes.len() > digits.as_slice().len();
+    let blank = digits.number(3, 5) == Some(0) || digits.number(5, 9) == Some(0);
+    let famous = matches!(digits.number(0, 9), Some(78_051_120 | 219_099_999));
+    let full = digits.as_slice().len() == 9;
+    if full
+        && !blank
+        && (divided || !famous)
+        && !uniform(digits.as_slice())
+        && !mixed_separators(bytes)
+    {
+        Verdict::Unknown
+    } else {
+        Verdict::Invalid
+    }
+}
+
 /// An individual taxpayer identification number: 9xx and a group the IRS uses for them.
 pub(super) fn itin(bytes: &[u8]) -> Verdict {
-    let Some(digits) = Digits::<9>::read(bytes, b"- ") else { return Verdict::Invalid };
+    let Some(digits) = Digits::<9>::read(bytes, SEPARATORS) else { return Verdict::Invalid };
     match (digits.number(0, 3), digits.number(3, 5), digits.number(5, 9)) {
         (Some(900..=999), Some(50..=65 | 70..=88 | 90..=92 | 94..=99), Some(_))
             if !uniform(digits.as_slice()) && !mixed_separators(bytes) =>
@@ -88,7 +110,9 @@ pub(super) fn mbi(bytes: &[u8]) -> Verdict {
 
 /// Whether two different separators divide the number, as in `693-09 4444`.
 fn mixed_separators(bytes: &[u8]) -> bool {
-    bytes.contains(&b'-') && bytes.contains(&b' ')
+    let [spaces, hyphens, dots] =
+        [b' ', b'-', b'.'].map(|separator| usize::from(bytes.contains(&separator)));
+    spaces + hyphens + dots > 1
 }
 
 #[cfg(test)]
@@ -122,9 +146,23 @@ mod tests {
                 "111111111",
                 "536-90 4399",
                 "536-90-439",
-                "536.90.4399",
+                "536-90.4399",
                 "",
             ],
+        );
+    }
+
+    #[test]
+    fn labelled_social_security_numbers() {
+        all(
+            ssn_shape,
+            Verdict::Unknown,
+            &["987-65-4321", "666 12 3456", "078-05-1120", "000123456"],
+        );
+        all(
+            ssn_shape,
+            Verdict::Invalid,
+            &["078051120", "000000000", "078 00 1123", "693-09.4444", "12345678", ""],
         );
     }
 
