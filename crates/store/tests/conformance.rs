@@ -1,5 +1,7 @@
 //! Every object store passes the one suite; S3 if the environment names a server.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use bytes::Bytes;
 use oubliette_store::testing::conformance;
 use oubliette_store::{

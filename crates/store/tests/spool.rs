@@ -1,5 +1,7 @@
 //! The spool from outside: what was acknowledged stays readable, whatever fails.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use oubliette_keytree::{AccountTag, Hour, LeafAddress, LeafKey};
 use oubliette_redact::{CapturedBody, RedactedBody, UnredactedConsent};
-use oubliette_seal::{Place, SealedBody, Sealer};
+use oubliette_seal::{Expected, Opener, Place, SealedBody, Sealer};
 use oubliette_store::testing::{FailingStore, Faults};
 use oubliette_store::{
     Clock, FolderStore, Location, MemoryStore, ObjectStore, RetentionClass, S3Settings, S3Store,
@@ -457,5 +459,30 @@ async fn a_spool_over_s3() {
     for object in list_all(&*s3, &class(36_499).prefix()).await.unwrap() {
         assert!(SegmentIndex::fetch(&*s3, &object.key).await.is_ok());
         s3.delete(&object.key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn segments_of_version_1_stay_readable() {
+    let bytes = Bytes::from_static(include_bytes!("data/segment-v1.seg"));
+    let index = SegmentIndex::parse(&bytes).unwrap();
+    let key = index.object_key();
+    assert_eq!(key.to_string(), "r7/2026/10/31/12/01M68X9EG07Y0X7XZERHCHQQKX.seg");
+    assert!(!index.is_rebuilt());
+    let store = MemoryStore::new();
+    store.put(&key, bytes).await.unwrap();
+    assert_eq!(SegmentIndex::fetch(&store, &key).await.unwrap(), index);
+    let sequences: Vec<_> = index.entries().iter().map(|e| e.address.sequence()).collect();
+    assert_eq!(sequences, [0, 1, 2]);
+    for entry in index.entries() {
+        let record = read_record(&store, &entry.location(key)).await.unwrap();
+        let opened = Opener::default()
+            .open(
+                &record,
+                &Expected { account: entry.account, address: entry.address },
+                &LeafKey::from_bytes([9; 32]),
+            )
+            .unwrap();
+        assert_eq!(opened.bytes().len(), 60);
     }
 }
