@@ -118,15 +118,15 @@ fn has_expansion(bytes: &[u8]) -> bool {
 fn is_name(bytes: &[u8]) -> bool {
     bytes
         .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'='))
-        .all(|part| if part.len() <= 6 { is_stump(part) } else { is_word(part) })
+        .all(|part| is_stump(part) || is_word(part))
 }
 
-/// Six characters or fewer that need no vowels to be a name: `v2`, `4o`, `sha256`, `Mon`, `2024`.
+/// Eight characters or fewer that need no vowels to be a name: `v2`, `4o`, `nl80211`, `Mon`, `2024`.
 fn is_stump(part: &[u8]) -> bool {
     let pairs = || part.windows(2);
     let turns = pairs().filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
     let humps = pairs().filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    turns.count() <= 1 && humps.count() <= part.len() / 5
+    part.len() <= 8 && turns.count() <= 1 && humps.count() <= part.len() / 5
 }
 
 /// Words joined by capitals, with few digits: `getUserById2`, `AmazonS3ReadOnlyAccess`.
@@ -152,9 +152,17 @@ fn is_word(part: &[u8]) -> bool {
     }
     let letters = part.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let vowels = part.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
+    let runs_of_digits = part
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_digit() && !pair[1].is_ascii_digit())
+        .count();
     // Chance makes short runs of long segments now and then; long ones it does not.
-    let share = if part.len() < 24 { 9 } else { 8 };
-    in_words * 10 >= part.len() * share && vowels * 5 >= letters
+    let share = match part.len() {
+        _ if letters == part.len() => 7,
+        ..24 => 9,
+        _ => 8,
+    };
+    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels * 5 >= letters
 }
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
@@ -262,6 +270,7 @@ mod tests {
             Verdict::Unknown,
             &[
                 "9f86d081884c7d659a2feaa0c55ad015",
+                "bajut86j2iohxbdxq0vtzs7cojpkph",
                 "Zm9vYmFy8Kq2LmX0",
                 "hT7!kQ2z9w",
                 "3b241101-e2bb-4255-8caf-4136c566a962",
@@ -275,6 +284,8 @@ mod tests {
                 "gpt-4o-mini-2024-07-18",
                 "policy/AmazonS3FilesClientReadOnlyAccess",
                 "copy_x509_privkey2",
+                "/properties/NoDataSourceId",
+                "nl80211_pattern_support",
                 "getUserRecord2",
                 "projects/demo/secrets/database",
                 "20260301120000",
