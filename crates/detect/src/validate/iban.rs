@@ -20,6 +20,9 @@ pub(super) fn iban(bytes: &[u8]) -> Verdict {
         }
     }
     let compact = &compact[..len];
+    if is_lower_case_hex(bytes) {
+        return Verdict::Invalid;
+    }
     match compact {
         [a, b, c, d, ..] if c.is_ascii_digit() && d.is_ascii_digit() => {
             let known = LENGTHS
@@ -36,6 +39,13 @@ pub(super) fn iban(bytes: &[u8]) -> Verdict {
         }
         _ => Verdict::Invalid,
     }
+}
+
+/// Whether the text is a hexadecimal identifier that happens to begin like an IBAN: of those that
+/// begin with `be` and two digits, one in 97 would pass.
+fn is_lower_case_hex(bytes: &[u8]) -> bool {
+    let hex = bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    hex && bytes.iter().skip(4).any(u8::is_ascii_lowercase)
 }
 
 /// The number modulo 97 after the first four characters have moved to the end and letters have
@@ -112,6 +122,7 @@ mod tests {
             ("ZZ82WEST12345698765432", "no such country"),
             ("GBA2WEST12345698765432", "check digits are digits"),
             ("GB82/WEST/1234/5698/7654/32", "slashes are not separators"),
+            ("be77f7e8b22fd9fa", "an identifier in hexadecimal, remainder 1"),
             ("GB", "cut"),
             ("", "empty"),
         ];

@@ -57,6 +57,8 @@ pub(super) fn itin(bytes: &[u8]) -> Verdict {
 }
 
 /// A DEA registration: two letters (the second may be a 9), six digits and a check digit.
+///
+/// `Unknown` when it holds: one in ten part numbers of that shape passes.
 pub(super) fn dea(bytes: &[u8]) -> Verdict {
     let [kind, name, number @ ..] = bytes else { return Verdict::Invalid };
     let lettered = kind.is_ascii_alphabetic() && (name.is_ascii_alphabetic() || *name == b'9');
@@ -64,7 +66,7 @@ pub(super) fn dea(bytes: &[u8]) -> Verdict {
     match digits.as_slice() {
         [a, b, c, d, e, f, check] if lettered && !uniform(digits.as_slice()) => {
             if (a + c + e + 2 * (b + d + f)) % 10 == *check {
-                Verdict::Valid
+                Verdict::Unknown
             } else {
                 Verdict::Invalid
             }
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn dea_numbers() {
-        all(dea, Verdict::Valid, &["AB1234563", "F91234563", "bs4398764"]);
+        all(dea, Verdict::Unknown, &["AB1234563", "F91234563", "bs4398764"]);
         all(
             dea,
             Verdict::Invalid,
