@@ -28,7 +28,9 @@ pub(crate) struct Matcher {
     pub(crate) value_group: Option<usize>,
     pub(crate) boundary: Boundary,
     /// What the first places of a match admit.
-    shape: Vec<ByteSet>,
+    pub(crate) shape: Vec<ByteSet>,
+    /// Whether text seldom has that shape.
+    pub(crate) is_seldom: bool,
     forbidden_before: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
@@ -42,11 +44,9 @@ impl Matcher {
     /// Whether a match may start at `start`, by its neighbour and its first bytes: far cheaper than a walk,
     /// and mostly enough.
     pub(crate) fn may_start(&self, haystack: &[u8], start: usize) -> bool {
-        let Some((places, rest)) = haystack.get(start..).map(|rest| (&self.shape[..], rest)) else {
-            return false;
-        };
-        rest.len() >= places.len()
-            && places.iter().zip(rest).all(|(set, &byte)| set.contains(byte))
+        let window = haystack.get(start..start + self.shape.len());
+        let fits = |window: &[u8]| self.shape.iter().zip(window).all(|(set, &b)| set.contains(b));
+        window.is_some_and(fits)
             && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
     }
 
@@ -125,6 +125,7 @@ impl Matcher {
             value_group,
             boundary: rule.boundary,
             forbidden_before: rule.boundary.forbidden_before(),
+            is_seldom: gate::is_seldom(&shape, rule.boundary),
             shape,
             gate,
             max_len,

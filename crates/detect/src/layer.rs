@@ -64,6 +64,12 @@ impl LayerRule {
         self.needs_context && self.rule.score() < min_score
     }
 
+    /// Whether the rule's candidates lie around words: keywords, or context words in a scan with this
+    /// threshold.
+    pub(crate) fn is_led_by_words(&self, min_score: f32) -> bool {
+        self.matcher.gate == Gate::Keywords || self.context_gate(min_score).is_some()
+    }
+
     /// The context words that lead to the rule's matches in a scan with this threshold.
     pub(crate) fn context_gate(&self, min_score: f32) -> Option<&ContextGate> {
         self.context_gate.as_ref().filter(|_| self.needs_context(min_score))
@@ -121,7 +127,7 @@ impl Layer {
             let needs_context =
                 rule.syntax().context_required && matcher.max_len.is_some_and(|len| len <= SHORT);
             let context_gate = match (needs_context, matcher.max_len, &matcher.gate) {
-                (true, Some(len), Gate::Inner { .. } | Gate::Shape(_) | Gate::Open) => {
+                (true, Some(len), Gate::Inner { .. } | Gate::Shape | Gate::Open) => {
                     Some(ContextGate {
                         words: literals.context(&syntax.context, number),
                         before: WINDOW_AFTER + len + CHAR,
@@ -138,15 +144,16 @@ impl Layer {
                     keywords.iter().for_each(|&id| literals.uses[id as usize].wakes.push(number));
                     Vec::new()
                 }
-                Gate::Shape(sets) => {
-                    shapes.add(number, matcher.boundary, sets, context_gate.is_some());
-                    Vec::new()
-                }
+                Gate::Shape => Vec::new(),
                 Gate::Open => {
                     open.push(number);
                     Vec::new()
                 }
             };
+            let by_words = context_gate.is_some() || matcher.gate == Gate::Keywords;
+            if matcher.gate == Gate::Shape || (by_words && matcher.is_seldom) {
+                shapes.add(number, matcher.boundary, &matcher.shape, by_words);
+            }
             let validator: Option<Validator> = match &syntax.validator {
                 Some(name) => Some(validate::by_name(name).ok_or_else(|| {
                     source.place.error(

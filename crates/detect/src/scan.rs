@@ -7,6 +7,7 @@ pub(crate) mod verify;
 
 use std::fmt;
 
+use crate::compile::gate::Gate;
 use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
@@ -208,21 +209,27 @@ impl LayerScratch {
             context,
             out: raw,
         };
-        // Rules behind a context gate are led to by their words, unless the threshold is so low that they
-        // need none.
-        let waits = |rule: u32| layer.rules[rule as usize].context_gate(min_score).is_some();
-        let some_do_not_wait = min_score <= layer.highest_gated_score;
-        layer.shapes.scan(haystack.bytes, some_do_not_wait, |rules, start| {
+        // Rules that words lead to are looked for around their words, or, if these are everywhere, by shape.
+        let by_words = |rule: u32| layer.rules[rule as usize].is_led_by_words(min_score);
+        let dense = pass.words_are_dense(&woken);
+        let by_shape = |rule: u32, literals: &Literals| match &layer.rules[rule as usize].matcher {
+            matcher if by_words(rule) => dense && matcher.is_seldom && literals.is_woken(rule),
+            matcher => matcher.gate == Gate::Shape,
+        };
+        let gated = dense || min_score <= layer.highest_gated_score;
+        layer.shapes.scan(haystack.bytes, gated, |rules, start| {
             for &rule in rules {
-                if is_wanted(rule) && !waits(rule) {
+                if is_wanted(rule) && by_shape(rule, pass.literals) {
                     pass.offer(rule, start);
                 }
             }
         });
         for &rule in woken.iter().filter(|&&rule| is_wanted(rule)) {
-            pass.offer_all(rule, anchors);
+            if !by_shape(rule, pass.literals) {
+                pass.offer_all(rule, anchors);
+            }
         }
-        for &rule in layer.open.iter().filter(|&&rule| is_wanted(rule) && !waits(rule)) {
+        for &rule in layer.open.iter().filter(|&&rule| is_wanted(rule) && !by_words(rule)) {
             pass.give_up_on_candidates(rule);
         }
         let steps = pass.search_rest();

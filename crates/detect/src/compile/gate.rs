@@ -22,8 +22,8 @@ pub(crate) enum Gate {
     /// Every match holds one of these (ASCII case aside), with only bytes of `before`, and at most `reach`
     /// of them, between its start and there.
     Inner { literals: Vec<Vec<u8>>, before: ByteSet, reach: usize },
-    /// Every match's first bytes lie in these sets, and text seldom does.
-    Shape(Vec<ByteSet>),
+    /// Every match's first bytes are of a shape that text seldom has.
+    Shape,
     /// Nothing cheap is known: the pattern is searched for in every haystack.
     Open,
 }
@@ -32,16 +32,19 @@ pub(super) fn choose(hir: &Hir, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
     if let Some(literals) = prefixes(hir) {
         return Gate::Prefix(literals);
     }
+    if let Some(inner) = inner(hir) {
+        return inner; // before keywords, which only say that a match is somewhere around
+    }
     if !rule.keywords.is_empty() {
         return Gate::Keywords;
     }
-    if let Some(inner) = inner(hir) {
-        return inner;
-    }
-    if chance(shape, rule.boundary) < SELDOM {
-        return Gate::Shape(shape.to_vec());
-    }
-    Gate::Open
+    if is_seldom(shape, rule.boundary) { Gate::Shape } else { Gate::Open }
+}
+
+/// Whether ordinary text seldom has the shape: if not, candidates by shape would cost more than a search by
+/// the pattern.
+pub(super) fn is_seldom(shape: &[ByteSet], boundary: Boundary) -> bool {
+    chance(shape, boundary) < 0.04
 }
 
 /// Shorter prefixes are hit too often; their shape says more.
@@ -143,9 +146,6 @@ fn bytes_in(hir: &Hir, set: &mut ByteSet) {
     }
 }
 
-/// A shape that lets through more of ordinary text than this costs more than a search by the pattern.
-const SELDOM: f64 = 0.04;
-
 /// The share of places in ordinary text that a shape lets through, places taken as independent.
 fn chance(shape: &[ByteSet], boundary: Boundary) -> f64 {
     let forbidden = boundary.forbidden_before();
@@ -196,10 +196,8 @@ mod tests {
             Gate::Inner { literals, reach: usize::MAX, .. } if literals == [b"@"]));
         assert!(matches!(gate("pattern = '[a-z]{1,9}://[a-z.]+'"),
             Gate::Inner { literals, reach: 9, .. } if literals == [b"://"]));
-        assert!(
-            matches!(gate("pattern = '[0-9]{3}-[0-9]{2}'"), Gate::Shape(sets) if sets.len() == 6)
-        );
-        assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Shape(_)));
+        assert!(matches!(gate("pattern = '[0-9]{3}-[0-9]{2}'"), Gate::Shape));
+        assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Shape));
         assert_eq!(gate("pattern = '[a-z]+'"), Gate::Open);
     }
 }

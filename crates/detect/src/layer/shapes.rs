@@ -14,13 +14,13 @@ pub(crate) struct Shapes {
     at: Box<[[u64; 256]; PLACES]>,
     /// The buckets of which some rule asks for at most so many places.
     short: [u64; PLACES],
-    /// The buckets with a rule that has no context gate.
+    /// The buckets with a rule that is not led by words.
     ungated: u64,
 }
 
 impl Shapes {
     /// Calls `found` for every place where a bucket's rules may start, in order of places. Without `gated`,
-    /// rules that have a context gate may be left out.
+    /// rules that are led by words may be left out.
     pub(crate) fn scan(&self, haystack: &[u8], gated: bool, mut found: impl FnMut(&[u32], usize)) {
         let wanted = if gated { u64::MAX } else { self.ungated };
         if self.buckets.is_empty() || wanted == 0 {
@@ -78,7 +78,10 @@ impl Builder {
         }
     }
 
-    pub(super) fn build(self) -> Shapes {
+    pub(super) fn build(mut self) -> Shapes {
+        // Those that every text is searched for come first, so that as few as possible of their buckets are
+        // shared.
+        self.kinds.sort_by_key(|kind| kind.gated);
         let mut shapes = Shapes {
             buckets: vec![Vec::new(); self.kinds.len().min(BUCKETS)],
             before: Box::new([0; 256]),

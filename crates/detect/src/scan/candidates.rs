@@ -148,14 +148,17 @@ impl Literals {
     /// The rules that have an anchor in the haystack, in order.
     pub(super) fn take_woken(&mut self) -> Vec<u32> {
         self.woken.sort_unstable();
-        self.woken.iter().for_each(|&rule| self.is_woken[rule as usize] = false);
         std::mem::take(&mut self.woken)
     }
 
-    /// Takes the list back, for its memory.
+    /// Takes the list back, and lets them sleep.
     pub(super) fn recycle_woken(&mut self, mut woken: Vec<u32>) {
-        woken.clear();
+        woken.drain(..).for_each(|rule| self.is_woken[rule as usize] = false);
         self.woken = woken;
+    }
+
+    pub(super) fn is_woken(&self, rule: u32) -> bool {
+        self.is_woken[rule as usize]
     }
 
     /// Gathers the starts of all the rule's anchors in ascending order; false if there are too many.
@@ -181,12 +184,8 @@ impl Pass<'_> {
     pub(super) fn offer_all(&mut self, rule: u32, anchors: &mut Vec<usize>) {
         let layer = self.layer;
         let with = &layer.rules[rule as usize];
-        if let Some(gate) = with.context_gate(self.min_score) {
-            self.offer_stretches(rule, |literals, from| literals.next_near_context(gate, from));
-            return;
-        }
-        if with.matcher.gate == Gate::Keywords {
-            self.offer_stretches(rule, |literals, from| literals.next_near_keyword(with, from));
+        if with.is_led_by_words(self.min_score) {
+            self.offer_stretches(rule);
             return;
         }
         if !self.literals.anchors(with, anchors) {
@@ -199,19 +198,36 @@ impl Pass<'_> {
         }
     }
 
-    /// Offers all places in stretches that words speak for, given the next stretch from a place on.
-    fn offer_stretches(
-        &mut self,
-        rule: u32,
-        next: impl Fn(&Literals, usize) -> Option<Range<usize>>,
-    ) {
+    /// Whether the rules that words lead to are better found by shape, since the stretches around their words
+    /// add up to much of the haystack.
+    pub(super) fn words_are_dense(&self, woken: &[u32]) -> bool {
+        let len = self.haystack.bytes.len();
+        let mut sum = 0;
+        for &rule in woken {
+            let with = &self.layer.rules[rule as usize];
+            if with.matcher.is_seldom && with.is_led_by_words(self.min_score) {
+                let mut from = 0;
+                while let Some(near) = self.next_stretch(with, from).filter(|_| from < len) {
+                    sum += near.len();
+                    from = near.end;
+                    if sum > len / DENSE_SHARE {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Offers all places around the words that lead to the rule.
+    fn offer_stretches(&mut self, rule: u32) {
         let bytes = self.haystack.bytes;
-        let matcher = &self.layer.rules[rule as usize].matcher;
+        let with = &self.layer.rules[rule as usize];
         let mut from = 0;
-        while let Some(near) = next(self.literals, from) {
+        while let Some(near) = self.next_stretch(with, from) {
             let end = near.end.min(bytes.len());
             for start in near.start..end {
-                if matcher.may_start(bytes, start) {
+                if with.matcher.may_start(bytes, start) {
                     self.try_at(rule, start);
                 }
             }
@@ -219,6 +235,14 @@ impl Pass<'_> {
             if self.is_searching(rule) || from >= bytes.len() {
                 break;
             }
+        }
+    }
+
+    /// The first stretch of places from `from` on near a word that leads to the rule.
+    fn next_stretch(&self, with: &LayerRule, from: usize) -> Option<Range<usize>> {
+        match with.context_gate(self.min_score) {
+            Some(gate) => self.literals.next_near_context(gate, from),
+            None => self.literals.next_near_keyword(with, from),
         }
     }
 
@@ -246,6 +270,9 @@ impl Pass<'_> {
 /// With more hits than one in so many bytes, plus a few, candidates cost more than a search.
 const FLOOD_SHARE: usize = 8;
 const FLOOD_FREE: usize = 64;
+
+/// The table of shapes reads every haystack anyway: looking for some more is worth it early.
+const DENSE_SHARE: usize = 4;
 
 fn touch(places: &mut Places, touched: &mut Vec<u32>, id: u32) {
     if !places.touched {

@@ -145,7 +145,7 @@ fn every_gate_is_represented() {
     assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 4);
     assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 2);
     assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 3);
-    assert!(count(|gate| matches!(gate, Gate::Shape(_))) >= 2);
+    assert!(count(|gate| matches!(gate, Gate::Shape)) >= 2);
     assert!(count(|gate| matches!(gate, Gate::Open)) >= 1);
     let gated = toys.layers()[0].layer.rules.iter().filter(|rule| rule.context_gate.is_some());
     assert_eq!(gated.count(), 2);
@@ -440,6 +440,8 @@ proptest! {
     #[test]
     fn gates_change_nothing(
         text in fragments(),
+        // Far from the words that lead to some rules, so that they are seldom in their haystack.
+        padding in prop_oneof![3 => Just(0usize), 1 => 2000usize..4000],
         raw in prop::collection::vec(any::<u8>(), 0..6),
         at in any::<prop::sample::Index>(),
         min_score in prop::sample::select(vec![0.0, 0.5, 0.8]),
@@ -450,6 +452,7 @@ proptest! {
         let mut haystack = text.into_bytes();
         let at = at.index(haystack.len() + 1);
         haystack.splice(at..at, raw);
+        haystack.extend("ab12 ".bytes().cycle().take(padding));
         let filter: Vec<EntityType> = filter.iter().map(|name| name.parse().unwrap()).collect();
         let options = options(&filter, min_score, field);
         let mut scanner = Scanner::new(rules);
