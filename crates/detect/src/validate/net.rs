@@ -156,7 +156,7 @@ mod tests {
                 "fe80::1",
                 "12:34:56",
                 "1:2:3:4",
-                "::ffff:256.0.0.1",
+                "::ffff:300.0.0.1",
             ],
         );
         all(
@@ -173,11 +173,11 @@ mod tests {
 
     #[test]
     fn mac_addresses() {
-        all(mac, Verdict::Unknown, &["00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5e", "001A.2B3C.4D5E"]);
+        all(mac, Verdict::Unknown, &["3C:9F:A4:07:D1:62", "3c-9f-a4-07-d1-62", "3C9F.A407.D162"]);
         all(
             mac,
             Verdict::Invalid,
-            &["FF:FF:FF:FF:FF:FF", "00:00:00:00:00:00", "00:1A-2B:3C:4D:5E", "00:1A:2B:3C:4D", ""],
+            &["FF:FF:FF:FF:FF:FF", "00:00:00:00:00:00", "3C:9F-A4:07:D1:62", "3C:9F:A4:07:D1", ""],
         );
     }
 }
