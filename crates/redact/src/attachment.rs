@@ -1,0 +1,215 @@
+//! Attachments inside text: data URLs and base64 fields. They are media, not prose.
+//!
+//! A naive skip of everything that looks like base64 would be a hiding place, so what is found is
+//! decoded: text inside goes the way of all text, and only what is not text is an attachment.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+/// A stretch of base64 in a text, decoded.
+pub(crate) struct Attachment {
+    /// What to replace: the data URL with its head, or the bare base64.
+    pub(crate) range: Range<usize>,
+    /// The base64 itself.
+    pub(crate) payload: Range<usize>,
+    /// The media type the data URL names or the first bytes give away.
+    pub(crate) media_type: String,
+    pub(crate) decoded: Zeroizing<Vec<u8>>,
+}
+
+impl Attachment {
+    /// Whether the decoded bytes are text, to be redacted as such.
+    pub(crate) fn is_text(&self) -> bool {
+        !is_binary(&self.decoded)
+    }
+}
+
+/// Fields that the LLM APIs use for base64.
+const BASE64_FIELDS: [&[u8]; 7] =
+    [b"data", b"file_data", b"bytes", b"b64_json", b"audio", b"image_bytes", b"image_url"];
+
+/// Base64 in a field not known for it counts as an attachment from this length on; shorter runs are
+/// identifiers and digests. 256 characters hold 192 bytes, the smallest useful icon.
+const LONG: usize = 256;
+
+/// In a field known for base64, anything this long is base64; what is shorter must show it by its
+/// padding or by the signature of a media type.
+const PLAIN_IN_FIELD: usize = 64;
+
+/// All data URLs in a text, or the whole text if it is one piece of base64.
+pub(crate) fn find(text: &[u8], field: Option<&[u8]>) -> Vec<Attachment> {
+    if let Some(whole) = whole_text(text, field) {
+        return vec![whole];
+    }
+    let mut found: Vec<Attachment> = Vec::new();
+    for marker in memmem::find_iter(text, b";base64,") {
+        let done = found.last().map_or(0, |a| a.range.end);
+        if marker < done {
+            continue;
+        }
+        let payload = marker + 8..marker + 8 + base64_length(&text[marker + 8..]);
+        // RFC 2397: data:[<mediatype>][;parameters];base64,<data>. A head is short.
+        let head = done.max(marker.saturating_sub(128));
+        let Some(start) = memmem::rfind(&text[head..marker], b"data:").map(|at| head + at) else {
+            continue;
+        };
+        let media_type = String::from_utf8_lossy(&text[start + 5..marker]).into_owned();
+        if !media_type.bytes().all(|b| b.is_ascii_alphanumeric() || b"/+-.;=_".contains(&b)) {
+            continue;
+        }
+        if let Some(decoded) = decode(&text[payload.clone()]) {
+            found.push(Attachment { range: start..payload.end, payload, media_type, decoded });
+        }
+    }
+    found
+}
+
+/// Whether bytes are something other than text: they hold a NUL, or more than one in ten of the
+/// first bytes is a control character or not UTF-8.
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
+    if memchr::memchr(0, bytes).is_some() {
+        return true;
+    }
+    let head = &bytes[..bytes.len().min(4096)];
+    let odd: usize = head
+        .utf8_chunks()
+        .map(|chunk| {
+            let controls = chunk
+                .valid()
+                .bytes()
+                .filter(|b| (*b < 0x20 && !b"\t\n\r\x0c\x1b\x08".contains(b)) || *b == 0x7f)
+                .count();
+            controls + chunk.invalid().len()
+        })
+        .sum();
+    odd * 10 > head.len()
+}
+
+/// The media type that the first bytes of a file give away.
+pub(crate) fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    const SIGNATURES: [(usize, &[u8], &str); 14] = [
+        (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+        (0, b"\xff\xd8\xff", "image/jpeg"),
+        (0, b"GIF8", "image/gif"),
+        (8, b"WEBP", "image/webp"),
+        (8, b"WAVE", "audio/wav"),
+        (0, b"%PDF-", "application/pdf"),
+        (0, b"ID3", "audio/mpeg"),
+        (0, b"\xff\xfb", "audio/mpeg"),
+        (0, b"OggS", "audio/ogg"),
+        (0, b"fLaC", "audio/flac"),
+        (4, b"ftyp", "video/mp4"),
+        (0, b"\x1aE\xdf\xa3", "video/webm"),
+        (0, b"PK\x03\x04", "application/zip"),
+        (0, b"\x1f\x8b", "application/gzip"),
+    ];
+    SIGNATURES
+        .iter()
+        .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
+        .map(|(_, _, media_type)| *media_type)
+}
+
+fn whole_text(text: &[u8], field: Option<&[u8]>) -> Option<Attachment> {
+    let known = field.is_some_and(|name| BASE64_FIELDS.contains(&name));
+    if text.len() < if known { 16 } else { LONG } || base64_length(text) != text.len() {
+        return None;
+    }
+    if text.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let decoded = decode(text)?;
+    let media_type = sniff(&decoded);
+    let evident = text.len() >= PLAIN_IN_FIELD || text.ends_with(b"=") || media_type.is_some();
+    evident.then(|| Attachment {
+        range: 0..text.len(),
+        payload: 0..text.len(),
+        media_type: media_type.unwrap_or("application/octet-stream").to_owned(),
+        decoded,
+    })
+}
+
+/// The length of the base64 at the start of a text: of either alphabet, with padding, and with the
+/// line breaks that MIME puts in.
+fn base64_length(text: &[u8]) -> usize {
+    let body = text
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || b"+/-_\r\n".contains(b))
+        .count();
+    let padding = text[body..].iter().take(2).take_while(|b| **b == b'=').count();
+    body + padding
+}
+
+fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+    let standard: Zeroizing<Vec<u8>> = Zeroizing::new(
+        text.iter()
+            .filter(|b| !b"\r\n".contains(b))
+            .map(|b| match b {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => *other,
+            })
+            .collect(),
+    );
+    // A body that was cut off may leave one character over, which holds no whole byte.
+    let whole = if standard.len() % 4 == 1 { standard.len() - 1 } else { standard.len() };
+    ENGINE.decode(&standard[..whole]).ok().map(Zeroizing::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg==";
+
+    #[test]
+    fn data_urls_are_found_in_prose() {
+        let text = format!("see ![](data:image/png;base64,{PNG}) and data:;base64,aGVsbG8= too");
+        let found = find(text.as_bytes(), None);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].media_type, "image/png");
+        assert!(!found[0].is_text());
+        assert!(found[1].is_text());
+        assert_eq!(&found[1].decoded[..], b"hello");
+        assert_eq!(&text[found[1].range.clone()], "data:;base64,aGVsbG8=");
+    }
+
+    #[test]
+    fn base64_is_known_by_field_or_by_shape() {
+        let long = "QUJD".repeat(80);
+        for (text, field, expected) in [
+            (PNG, "data", true),
+            (PNG, "title", false),
+            (&long, "title", true),
+            ("UklGRiQAAABXQVZFZm10IBAAAAABAAEA", "data", true),
+            ("internationalize", "data", false),
+            ("a text with spaces in it", "data", false),
+            (&"0123456789abcdef".repeat(20), "digest", false),
+        ] {
+            let found = find(text.as_bytes(), Some(field.as_bytes()));
+            assert_eq!(!found.is_empty(), expected, "{field}: {text}");
+        }
+    }
+
+    #[test]
+    fn text_is_told_from_media() {
+        for (bytes, binary) in [
+            (&b"plain text\r\n"[..], false),
+            ("Gr\u{fc}\u{df}e".as_bytes(), false),
+            (b"cut in a character \xc3", false),
+            (b"", false),
+            (b"\x89PNG\r\n\x1a\n\0\0", true),
+            (b"\xff\xfe\xfd\xfc", true),
+        ] {
+            assert_eq!(is_binary(bytes), binary);
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! From bytes to texts: finds the documents of a body, their strings and numbers, the JSON inside
+//! strings, the deltas that belong together, and the attachments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::attachment::{self, Attachment};
+use crate::delta::{self, Likeness};
+use crate::json::{self, Lexed, Path, Visit};
+use crate::reading::{Copies, Kind, NodeId, Reading};
+use crate::report::Format;
+use crate::sse::{self, Part};
+
+/// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
+/// takes four.
+const MAX_STRINGS: usize = 8;
+
+/// A body as it was read.
+pub(crate) struct Explored<'b> {
+    pub(crate) reading: Reading<'b>,
+    pub(crate) format: Format,
+    pub(crate) fell_back: bool,
+    /// Attachments that are not text, by the node they stand in.
+    pub(crate) attachments: Vec<(NodeId, Attachment)>,
+}
+
+/// Reads a body as `hint` says, or as it looks if it is not that.
+pub(crate) fn explore(body: &[u8], hint: Option<Format>) -> Explored<'_> {
+    let mut explorer = Explorer {
+        out: Explored {
+            reading: Reading::new(body),
+            format: Format::Text,
+            fell_back: false,
+            attachments: Vec::new(),
+        },
+    };
+    let guess = guess(body);
+    let hint = hint.unwrap_or(guess);
+    // What a body is counts for more than what it says it is, but an explicit text stays one.
+    let tries: &[Format] = if hint == guess { &[hint] } else { &[hint, guess] };
+    for &format in tries {
+        if explorer.body(format) {
+            explorer.out.format = format;
+            explorer.out.fell_back |= format != hint;
+            return explorer.out;
+        }
+    }
+    explorer.out.fell_back = hint != Format::Text;
+    explorer.text(Reading::BODY, 0..body.len(), None, 0);
+    explorer.out
+}
+
+/// What a body looks like.
+fn guess(body: &[u8]) -> Format {
+    if sse::looks_like(body) {
+        return Format::Sse;
+    }
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    if !matches!(text.first(), Some(b'{' | b'[')) {
+        return Format::Text;
+    }
+    let first_line = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
+    let more = text.len() > first_line.trim_ascii_end().len()
+        && !text[first_line.len()..].trim_ascii().is_empty();
+    if more && json::lex(first_line, &mut Ignore) == Lexed::Whole {
+        Format::Ndjson
+    } else {
+        Format::Json
+    }
+}
+
+struct Explorer<'b> {
+    out: Explored<'b>,
+}
+
+/// What one document of a body, or one string in it, holds.
+#[derive(Default)]
+struct Leaves {
+    leaves: Vec<Leaf>,
+    /// `(object, identity)`: what tells objects of a stream apart.
+    identities: Vec<(u32, Vec<u8>)>,
+    /// `(object, range)` of arrays named `bytes` and `top_logprobs` beside a token.
+    bytes: HashMap<u32, Range<usize>>,
+    alternatives: HashMap<u32, Range<usize>>,
+    /// Whether deltas are looked for, and whether unknown ones are guessed at.
+    deltas: Option<bool>,
+}
+
+struct Leaf {
+    raw: Range<usize>,
+    field: Option<Range<usize>>,
+    role: Role,
+}
+
+enum Role {
+    String { escaped: bool },
+    Number,
+    Delta { likeness: Likeness, escaped: bool, names: Vec<u8>, objects: Vec<u32> },
+    Token { names: Vec<u8>, objects: Vec<u32>, object: Option<u32> },
+}
+
+/// Deltas that belong together.
+struct Stream {
+    field: Option<Range<usize>>,
+    stretches: Vec<(Range<usize>, Copies)>,
+}
+
+impl Explorer<'_> {
+    /// Reads the body as this format; `false` if it is not.
+    fn body(&mut self, format: Format) -> bool {
+        let body = self.out.reading.text(Reading::BODY);
+        match format {
+            Format::Json => {
+                let whole = 0..body.len();
+                // A body that is one array may be a stream of documents: Gemini sends such.
+                let array = body.trim_ascii_start().first() == Some(&b'[');
+                let (lexed, leaves) = lex(body, &whole, array.then_some(false));
+                if matches!(lexed, Lexed::Broken(_)) || body.trim_ascii().is_empty() {
+                    return false;
+                }
+                self.documents(Reading::BODY, vec![leaves], 0);
+            }
+            Format::Ndjson => {
+                let mut documents = Vec::new();
+                let mut rest = Vec::new();
+                for line in lines(body) {
+                    match lex(body, &line, Some(false)) {
+                        (Lexed::Whole | Lexed::Truncated, leaves) => documents.push(leaves),
+                        (Lexed::Broken(_), _) => rest.push(line),
+                    }
+                }
+                if documents.is_empty() {
+                    return false;
+                }
+                self.out.fell_back |= !rest.is_empty();
+                self.documents(Reading::BODY, documents, 0);
+                for line in rest {
+                    self.text(Reading::BODY, line, None, 0);
+                }
+            }
+            Format::Sse => {
+                let parts = sse::parts(body);
+                if !parts.iter().any(|part| matches!(part, Part::Data(_))) {
+                    return false;
+                }
+                self.events(parts);
+            }
+            Format::Text | Format::Binary | Format::Unread => return false,
+        }
+        true
+    }
+
+    fn events(&mut self, parts: Vec<Part>) {
+        let mut documents = Vec::new();
+        let mut plain = Vec::new();
+        for part in parts {
+            match part {
+                Part::Other(value) => {
+                    self.text(Reading::BODY, value, None, 0);
+                }
+                Part::Data(lines) => {
+                    let body = self.out.reading.text(Reading::BODY);
+                    if let [line] = &lines[..] {
+                        match lex(body, line, Some(true)) {
+                            // The last event of a stream that broke off is cut in the middle.
+                            (Lexed::Whole | Lexed::Truncated, leaves)
+                                if opens_document(&body[line.clone()]) =>
+                            {
+                                documents.push(leaves);
+                            }
+                            _ => plain.push(line.clone()),
+                        }
+                    } else {
+                        // One document over several lines; rare enough to be read by itself.
+                        let stretches = lines.into_iter().map(|l| (l, Copies::default())).collect();
+                        let node =
+                            self.out.reading.add_joined(Reading::BODY, stretches, false, None);
+                        self.open(node, 0);
+                    }
+                }
+            }
+        }
+        self.documents(Reading::BODY, documents, 0);
+        // Streams of bare text: values may be split over events here too.
+        if plain.len() > 1 {
+            let stretches = plain.iter().map(|l| (l.clone(), Copies::default())).collect();
+            let node = self.out.reading.add_joined(Reading::BODY, stretches, false, None);
+            self.open(node, 0);
+        }
+        for line in plain {
+            self.text(Reading::BODY, line, None, 0);
+        }
+    }
+
+    /// Adds the leaves of documents that lie in `parent` as nodes.
+    fn documents(&mut self, parent: NodeId, documents: Vec<Leaves>, depth: usize) {
+        let mut streams: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
+        for document in documents {
+            for leaf in document.leaves {
+                let (key, stretch) = match leaf.role {
+                    Role::Number => {
+                        self.out.reading.add_slice(parent, leaf.raw, leaf.field, Kind::Number);
+                        continue;
+                    }
+                    Role::String { escaped } => {
+                        self.string(parent, leaf.raw, escaped, leaf.field, depth);
+                        continue;
+                    }
+                    Role::Delta { likeness, escaped, names, objects } => {
+                        if likeness == Likeness::Guessed {
+                            let field = leaf.field.clone();
+                            self.string(parent, leaf.raw.clone(), escaped, field, depth);
+                        }
+                        let key = stream_key(names, &objects, &document.identities);
+                        (key, (leaf.raw, Copies::default()))
+                    }
+                    Role::Token { names, objects, object } => {
+                        let copies = Copies {
+                            bytes: object.and_then(|o| document.bytes.get(&o).cloned()),
+                            alternatives: object
+                                .and_then(|o| document.alternatives.get(&o).cloned()),
+                        };
+                        let key = stream_key(names, &objects, &document.identities);
+                        (key, (leaf.raw, copies))
+                    }
+                };
+                let stream = streams
+                    .entry(key)
+                    .or_insert_with(|| Stream { field: leaf.field, stretches: Vec::new() });
+                stream.stretches.push(stretch);
+            }
+        }
+        for stream in streams.into_values() {
+            let Stream { field, stretches } = stream;
+            let node = self.out.reading.add_joined(parent, stretches, true, field);
+            self.open(node, depth);
+        }
+    }
+
+    fn string(
+        &mut self,
+        parent: NodeId,
+        raw: Range<usize>,
+        escaped: bool,
+        field: Option<Range<usize>>,
+        depth: usize,
+    ) {
+        let node = self.out.reading.add_json_string(parent, raw, escaped, field);
+        self.open(node, depth);
+    }
+
+    fn text(
+        &mut self,
+        parent: NodeId,
+        range: Range<usize>,
+        field: Option<Range<usize>>,
+        depth: usize,
+    ) {
+        let node = self.out.reading.add_slice(parent, range, field, Kind::Text);
+        self.open(node, depth);
+    }
+
+    /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
+    fn open(&mut self, node: NodeId, depth: usize) {
+        if depth >= MAX_STRINGS {
+            return;
+        }
+        let text = self.out.reading.text(node);
+        if is_document(text) {
+            let (lexed, leaves) = lex(text, &(0..text.len()), None);
+            if lexed == Lexed::Whole {
+                self.out.reading.set_container(node);
+                self.documents(node, vec![leaves], depth + 1);
+                return;
+            }
+        }
+        let field = self.out.reading.field(node).map(str::as_bytes);
+        for attachment in attachment::find(self.out.reading.text(node), field) {
+            if attachment.is_text() {
+                let Attachment { payload, decoded, .. } = attachment;
+                let inner = self.out.reading.add_base64(node, payload, decoded);
+                self.open(inner, depth + 1);
+            } else {
+                self.out.attachments.push((node, attachment));
+            }
+        }
+    }
+}
+
+impl Visit for Leaves {
+    fn key(&mut self, _: &Path<'_>, raw: Range<usize>, escaped: bool) {
+        self.leaves.push(Leaf { raw, field: None, role: Role::String { escaped } });
+    }
+
+    fn string(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
+        self.identify(path, &raw);
+        if raw.is_empty() {
+            return;
+        }
+        let role = if delta::is_logprob_token(path) {
+            let object = path.object();
+            Role::Token { names: joined_names(path), objects: path.objects().collect(), object }
+        } else {
+            match self.deltas.and_then(|events| delta::likeness(path, events)) {
+                Some(likeness) => Role::Delta {
+                    likeness,
+                    escaped,
+                    names: joined_names(path),
+                    objects: path.objects().collect(),
+                },
+                None => Role::String { escaped },
+            }
+        };
+        self.leaves.push(Leaf { raw, field: path.name_range(), role });
+    }
+
+    fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
+        self.identify(path, &raw);
+        // Shorter numbers identify nobody.
+        if raw.len() >= 6 {
+            self.leaves.push(Leaf { raw, field: path.name_range(), role: Role::Number });
+        }
+    }
+
+    fn array(&mut self, path: &Path<'_>, raw: Range<usize>) {
+        let (Some(object), Some(name)) = (path.object(), path.name()) else { return };
+        match name {
+            b"bytes" => self.bytes.insert(object, raw),
+            b"top_logprobs" => self.alternatives.insert(object, raw),
+            _ => None,
+        };
+    }
+}
+
+impl Leaves {
+    fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
+        if self.deltas.is_some()
+            && let (Some(name), Some(object)) = (path.name(), path.object())
+            && delta::is_identity(name, object == 0)
+        {
+            let mut identity = name.to_vec();
+            identity.push(b'=');
+            identity.extend_from_slice(path.slice(raw));
+            self.identities.push((object, identity));
+        }
+    }
+}
+
+/// Passes over a document to see whether it is one.
+struct Ignore;
+
+impl Visit for Ignore {
+    fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
+    fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
+    fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
+    fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
+}
+
+/// Lexes the document in a range of a text; leaves are in the text's coordinates.
+fn lex(text: &[u8], range: &Range<usize>, deltas: Option<bool>) -> (Lexed, Leaves) {
+    let mut leaves = Leaves { deltas, ..Leaves::default() };
+    let lexed = json::lex(&text[range.clone()], &mut leaves);
+    leaves.shift(range.start);
+    (lexed, leaves)
+}
+
+impl Leaves {
+    fn shift(&mut self, by: usize) {
+        let shift = |range: &mut Range<usize>| *range = range.start + by..range.end + by;
+        for leaf in &mut self.leaves {
+            shift(&mut leaf.raw);
+            leaf.field.as_mut().map(shift);
+        }
+        self.bytes.values_mut().for_each(shift);
+        self.alternatives.values_mut().for_each(shift);
+    }
+}
+
+/// Whether a text begins as a JSON object or array does.
+fn opens_document(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Whether a text can be a whole JSON object or array.
+fn is_document(text: &[u8]) -> bool {
+    opens_document(text) && matches!(text.trim_ascii_end().last(), Some(b'}' | b']'))
+}
+
+fn joined_names(path: &Path<'_>) -> Vec<u8> {
+    path.names().collect::<Vec<_>>().join(&0)
+}
+
+fn stream_key(names: Vec<u8>, objects: &[u32], identities: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut key = names;
+    for (object, identity) in identities {
+        if let Some(level) = objects.iter().position(|o| o == object) {
+            key.extend_from_slice(format!("\0{level}\0").as_bytes());
+            key.extend_from_slice(identity);
+        }
+    }
+    key
+}
+
+/// The lines of a text that are not blank, without their ends.
+fn lines(text: &[u8]) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        let content = line.trim_ascii();
+        if !content.is_empty() {
+            let start = at + (line.len() - line.trim_ascii_start().len());
+            lines.push(start..start + content.len());
+        }
+        at += line.len();
+    }
+    lines
+}

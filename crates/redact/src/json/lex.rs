@@ -1,0 +1,320 @@
+//! A single-pass JSON lexer that reports strings, numbers and containers with their path.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// Receives what the lexer finds, in document order. Ranges are in the lexed haystack; those of
+/// strings lie inside the quotes.
+pub(crate) trait Visit {
+    /// An object key. `path` is that of the object.
+    fn key(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool);
+    /// A string value.
+    fn string(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool);
+    /// A number, or one of `true`, `false`, `null`.
+    fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>);
+    /// An array has ended; `raw` covers its brackets.
+    fn array(&mut self, path: &Path<'_>, raw: Range<usize>);
+}
+
+/// Where the lexer stands: the containers around the current value.
+#[derive(Debug)]
+pub(crate) struct Path<'a> {
+    haystack: &'a [u8],
+    frames: Vec<Frame>,
+    /// Objects opened so far: gives every object of a document a number of its own.
+    objects: u32,
+}
+
+#[derive(Debug)]
+struct Frame {
+    start: usize,
+    /// The raw key under which the current value of this object stands; `None` in an array.
+    key: Option<Range<usize>>,
+    /// The number of the object; `None` for an array.
+    object: Option<u32>,
+}
+
+impl Path<'_> {
+    /// The nearest key above the current value, as it stands in the bytes.
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        self.name_range().map(|range| &self.haystack[range])
+    }
+
+    /// Where the nearest key above the current value stands.
+    pub(crate) fn name_range(&self) -> Option<Range<usize>> {
+        self.frames.iter().rev().find_map(|f| f.key.clone())
+    }
+
+    /// A stretch of the lexed haystack.
+    pub(crate) fn slice(&self, range: &Range<usize>) -> &[u8] {
+        &self.haystack[range.clone()]
+    }
+
+    /// The keys above the current value, innermost first; array positions are passed over.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames.iter().rev().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
+    }
+
+    /// The numbers of the objects around the current value, outermost first.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = u32> {
+        self.frames.iter().filter_map(|f| f.object)
+    }
+
+    /// The number of the object directly around the current value.
+    pub(crate) fn object(&self) -> Option<u32> {
+        self.frames.iter().rev().find_map(|f| f.object)
+    }
+}
+
+/// How far the lexer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lexed {
+    /// One whole document, and nothing but white space after it.
+    Whole,
+    /// The haystack ended inside the document, as that of a truncated body does. Everything up to
+    /// the end was reported.
+    Truncated,
+    /// Not JSON from this offset on.
+    Broken(usize),
+}
+
+/// Containers deeper than this are not followed; what lies deeper is read as text instead.
+const MAX_DEPTH: usize = 256;
+
+/// Lexes one document. Time is linear in the haystack, memory in its depth.
+///
+/// The grammar is that of RFC 8259, read leniently where leniency loses nothing: control characters
+/// in strings and odd numbers are passed over, since the bytes are kept as they are anyway.
+pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
+    let mut path = Path { haystack, frames: Vec::new(), objects: 0 };
+    let mut at = if haystack.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut expect = Expect::Value;
+    loop {
+        at = skip_space(haystack, at);
+        let Some(&byte) = haystack.get(at) else {
+            return match expect {
+                Expect::End => Lexed::Whole,
+                _ => Lexed::Truncated,
+            };
+        };
+        match (expect, byte) {
+            (Expect::End, _) => return Lexed::Broken(at),
+            (Expect::Value | Expect::ValueOrClose, b'{' | b'[') => {
+                if path.frames.len() == MAX_DEPTH {
+                    return Lexed::Broken(at);
+                }
+                let object = (byte == b'{').then_some(path.objects);
+                path.objects += u32::from(byte == b'{');
+                path.frames.push(Frame { start: at, key: None, object });
+                expect = if byte == b'{' { Expect::KeyOrClose } else { Expect::ValueOrClose };
+                at += 1;
+            }
+            (Expect::ValueOrClose | Expect::CommaOrClose, b']')
+            | (Expect::KeyOrClose | Expect::CommaOrClose, b'}') => {
+                let Some(frame) = path.frames.last() else { return Lexed::Broken(at) };
+                if frame.object.is_some() != (byte == b'}') {
+                    return Lexed::Broken(at);
+                }
+                let start = frame.start;
+                path.frames.pop();
+                at += 1;
+                if byte == b']' {
+                    visit.array(&path, start..at);
+                }
+                expect = after_value(&path);
+            }
+            (Expect::KeyOrClose | Expect::Key, b'"') => {
+                let (raw, escaped, closed) = string_at(haystack, at);
+                at = raw.end + 1;
+                visit.key(&path, raw.clone(), escaped);
+                path.frames.last_mut().expect("a key is expected only in an object").key =
+                    Some(raw);
+                if !closed {
+                    return Lexed::Truncated;
+                }
+                expect = Expect::Colon;
+            }
+            (Expect::Colon, b':') => {
+                at += 1;
+                expect = Expect::Value;
+            }
+            (Expect::CommaOrClose, b',') => {
+                at += 1;
+                let in_object = path.frames.last().is_some_and(|f| f.object.is_some());
+                expect = if in_object { Expect::Key } else { Expect::Value };
+            }
+            (Expect::Value | Expect::ValueOrClose, b'"') => {
+                let (raw, escaped, closed) = string_at(haystack, at);
+                at = raw.end + 1;
+                visit.string(&path, raw, escaped);
+                if !closed {
+                    return Lexed::Truncated;
+                }
+                expect = after_value(&path);
+            }
+            (Expect::Value | Expect::ValueOrClose, _) => {
+                let end = scalar_end(haystack, at);
+                let text = &haystack[at..end];
+                let cut = end == haystack.len() && !path.frames.is_empty();
+                if !is_scalar(text) && !(cut && starts_scalar(text)) {
+                    return Lexed::Broken(at);
+                }
+                visit.scalar(&path, at..end);
+                at = end;
+                expect = after_value(&path);
+            }
+            _ => return Lexed::Broken(at),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Value,
+    ValueOrClose,
+    KeyOrClose,
+    Key,
+    Colon,
+    CommaOrClose,
+    End,
+}
+
+fn after_value(path: &Path<'_>) -> Expect {
+    if path.frames.is_empty() { Expect::End } else { Expect::CommaOrClose }
+}
+
+fn skip_space(haystack: &[u8], at: usize) -> usize {
+    let space = haystack[at.min(haystack.len())..]
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        .count();
+    at + space
+}
+
+/// The inside of the string whose opening quote stands at `open`, whether it holds escapes, and
+/// whether it was closed before the haystack ended.
+fn string_at(haystack: &[u8], open: usize) -> (Range<usize>, bool, bool) {
+    let start = open + 1;
+    let mut at = start;
+    let mut escaped = false;
+    while let Some(found) = memchr2(b'"', b'\\', &haystack[at.min(haystack.len())..]) {
+        at += found;
+        if haystack[at] == b'"' {
+            return (start..at, escaped, true);
+        }
+        escaped = true;
+        at += 2;
+    }
+    (start..haystack.len(), escaped, false)
+}
+
+fn scalar_end(haystack: &[u8], at: usize) -> usize {
+    let length = haystack[at..]
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        .count();
+    at + length
+}
+
+fn is_scalar(text: &[u8]) -> bool {
+    matches!(text, b"true" | b"false" | b"null")
+        || serde_json::from_slice::<serde_json::Number>(text).is_ok()
+        || is_long_number(text)
+}
+
+/// Numbers too long or too large for any machine type are still JSON numbers.
+fn is_long_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    digits.first().is_some_and(u8::is_ascii_digit)
+        && digits.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+}
+
+/// Whether a truncated body could have gone on to make a scalar of this.
+fn starts_scalar(text: &[u8]) -> bool {
+    text == b"-"
+        || is_long_number(text)
+        || (!text.is_empty() && [&b"true"[..], b"false", b"null"].iter().any(|w| w.starts_with(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Vec<String>);
+
+    impl Log {
+        fn add(&mut self, kind: &str, path: &Path<'_>, raw: Range<usize>) {
+            let names: Vec<_> = path.names().map(String::from_utf8_lossy).collect();
+            let text = String::from_utf8_lossy(&path.haystack[raw]).into_owned();
+            self.0.push(format!("{kind} {}={text}", names.join("<")));
+        }
+    }
+
+    impl Visit for Log {
+        fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
+        fn string(&mut self, path: &Path<'_>, raw: Range<usize>, _: bool) {
+            self.add("s", path, raw);
+        }
+        fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
+            self.add("n", path, raw);
+        }
+        fn array(&mut self, path: &Path<'_>, raw: Range<usize>) {
+            self.add("a", path, raw);
+        }
+    }
+
+    fn run(text: &str) -> (Lexed, Vec<String>) {
+        let mut log = Log::default();
+        let lexed = lex(text.as_bytes(), &mut log);
+        (lexed, log.0)
+    }
+
+    #[test]
+    fn values_come_with_their_names() {
+        let (lexed, log) = run(r#"{"a":{"b":["x",1,{"c":"y\"z"}]},"d":null}"#);
+        assert_eq!(lexed, Lexed::Whole);
+        assert_eq!(
+            log,
+            [
+                "s b<a=x",
+                "n b<a=1",
+                r#"s c<b<a=y\"z"#,
+                r#"a b<a=["x",1,{"c":"y\"z"}]"#,
+                "n d=null"
+            ]
+        );
+    }
+
+    #[test]
+    fn how_far_it_comes() {
+        for (text, expected) in [
+            ("{}", Lexed::Whole),
+            (" [ ] ", Lexed::Whole),
+            ("12e5", Lexed::Whole),
+            ("123456789012345678901234567890", Lexed::Whole),
+            ("", Lexed::Truncated),
+            (r#"{"a"#, Lexed::Truncated),
+            (r#"{"a":"b"#, Lexed::Truncated),
+            (r#"{"a":"b\"#, Lexed::Truncated),
+            (r#"{"a":tr"#, Lexed::Truncated),
+            (r#"{"a":1,"#, Lexed::Truncated),
+            (r#"{"a":1]"#, Lexed::Broken(6)),
+            ("{} x", Lexed::Broken(3)),
+            ("hello", Lexed::Broken(0)),
+            ("]", Lexed::Broken(0)),
+            (r#"{"a" 1}"#, Lexed::Broken(5)),
+            ("[1,]", Lexed::Broken(3)),
+            ("{1:2}", Lexed::Broken(1)),
+        ] {
+            assert_eq!(run(text).0, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(run(&deep).0, Lexed::Broken(MAX_DEPTH));
+    }
+}

@@ -1,0 +1,11 @@
+//! JSON as it lies in the bytes: a lexer that builds no tree, and strings that remember where each
+//! decoded byte came from.
+//!
+//! A document is never parsed and written again. Edits are spliced into the original bytes, so
+//! number formats, white space, key order and duplicate keys survive untouched.
+
+pub(crate) mod lex;
+pub(crate) mod string;
+
+pub(crate) use lex::{Lexed, Path, Visit, lex};
+pub(crate) use string::{OffsetMap, decode, escape_into};

@@ -1,0 +1,92 @@
+//! The names that values go by within one exchange.
+
+use std::collections::HashMap;
+
+use oubliette_detect::{EntityType, RuleIndex};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Raw text, wiped on drop.
+#[derive(PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Value(Vec<u8>);
+
+impl std::ops::Deref for Value {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Numbers for values, and the values themselves so that later copies of them are recognised.
+///
+/// Lives as long as one exchange and is wiped with it.
+#[derive(Default)]
+pub(crate) struct Pseudonyms {
+    numbers: HashMap<EntityType, HashMap<Value, u32>>,
+    known: HashMap<Value, RuleIndex>,
+}
+
+impl Pseudonyms {
+    /// The number of a value among those of its entity, counted from 1 in order of appearance.
+    pub(crate) fn number(&mut self, entity: &EntityType, value: &[u8]) -> u32 {
+        let numbers = self.numbers.entry(entity.clone()).or_default();
+        let next = u32::try_from(numbers.len()).map_or(u32::MAX, |n| n.saturating_add(1));
+        *numbers.entry(canonical(value)).or_insert(next)
+    }
+
+    /// Remembers a value that a rule found, if a copy of it would be recognisable.
+    pub(crate) fn learn(&mut self, rule: RuleIndex, value: &[u8]) {
+        if is_telling(value) {
+            self.known.entry(Value(value.to_vec())).or_insert(rule);
+        }
+    }
+
+    /// Every value remembered, with the rule that found it first.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&[u8], RuleIndex)> {
+        self.known.iter().map(|(value, rule)| (&**value, *rule))
+    }
+
+    pub(crate) fn known_count(&self) -> usize {
+        self.known.len()
+    }
+}
+
+/// Values that differ only in how they are written get one number: cards and phones by their
+/// digits, all else without regard to ASCII case.
+pub(crate) fn canonical(value: &[u8]) -> Value {
+    let separators = |b: &u8| b" -.()/\t\n".contains(b);
+    let numeric = value.iter().all(|b| b.is_ascii_digit() || *b == b'+' || separators(b));
+    Value(if numeric {
+        value.iter().copied().filter(u8::is_ascii_digit).collect()
+    } else {
+        value.to_ascii_lowercase()
+    })
+}
+
+/// Whether a value is so particular that other occurrences of the same bytes mean the same thing.
+/// Short values and plain words are not.
+fn is_telling(value: &[u8]) -> bool {
+    value.len() >= 6 && value.iter().any(|b| b.is_ascii_digit() || *b == b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_one_number() {
+        let mut names = Pseudonyms::default();
+        let card: EntityType = "CREDIT_CARD".parse().unwrap();
+        let mail: EntityType = "EMAIL_ADDRESS".parse().unwrap();
+        for (entity, value, number) in [
+            (&card, "4111 1111 1111 1111", 1),
+            (&card, "4111-1111-1111-1111", 1),
+            (&card, "5555555555554444", 2),
+            (&mail, "Jo@Example.com", 1),
+            (&mail, "jo@example.com", 1),
+            (&card, "4111111111111111", 1),
+        ] {
+            assert_eq!(names.number(entity, value.as_bytes()), number, "{value}");
+        }
+    }
+}

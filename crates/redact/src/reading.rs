@@ -1,0 +1,302 @@
+//! How a body was read: an arena of texts, each made of pieces of the text around it.
+//!
+//! The body is node 0. A JSON string value is a node whose one piece lies in the document; what the
+//! deltas of a stream join to is a node with a piece in every event; JSON inside a string is a node
+//! whose own children are its values. Whatever is found in a node is *lifted*, piece by piece, to
+//! the bytes of the body, and so are replacements: that is how `\u0040` cut between two deltas of a
+//! tool call can be found as `@` and replaced where it lies.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::edit::{Edit, apply, settle};
+use crate::json::{OffsetMap, decode, escape_into};
+
+/// The place of a node in its [`Reading`]. Children come after their parents.
+pub(crate) type NodeId = usize;
+
+/// The body and every text found in it.
+pub(crate) struct Reading<'b> {
+    body: &'b [u8],
+    nodes: Vec<Node>,
+}
+
+/// One text and where it comes from.
+pub(crate) struct Node {
+    parent: NodeId,
+    text: Source,
+    pieces: Vec<Piece>,
+    /// The name of the field the text stands in, as a range of the parent's text.
+    field: Option<Range<usize>>,
+    pub(crate) kind: Kind,
+}
+
+/// What a node is to the redactor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Holds other nodes and is not scanned itself.
+    Container,
+    /// Scanned; findings are replaced by text.
+    Text,
+    /// A JSON number: scanned, and replaced as a whole by another number.
+    Number,
+}
+
+enum Source {
+    Slice(Range<usize>),
+    Owned(Zeroizing<Vec<u8>>),
+}
+
+/// A stretch of a node's text and the stretch of the parent's text it was decoded from.
+pub(crate) struct Piece {
+    /// Where it begins in the node's own text.
+    start: usize,
+    len: usize,
+    parent: Range<usize>,
+    coding: Coding,
+    /// Other places in the parent that repeat this piece in another form.
+    copies: Copies,
+}
+
+/// How a piece is written in its parent.
+enum Coding {
+    Plain,
+    Json(OffsetMap),
+    /// The whole piece is encoded as one: any change rewrites it all.
+    Base64,
+}
+
+/// What repeats a piece token by token, in parent coordinates: log probabilities give each token
+/// also as a list of bytes, and its likeliest alternatives.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Copies {
+    /// A JSON array with the piece's bytes as numbers.
+    pub(crate) bytes: Option<Range<usize>>,
+    /// A JSON array of alternatives, the token itself among them.
+    pub(crate) alternatives: Option<Range<usize>>,
+}
+
+impl<'b> Reading<'b> {
+    pub(crate) const BODY: NodeId = 0;
+
+    pub(crate) fn new(body: &'b [u8]) -> Self {
+        let root = Node {
+            parent: Self::BODY,
+            text: Source::Slice(0..body.len()),
+            pieces: Vec::new(),
+            field: None,
+            kind: Kind::Container,
+        };
+        Self { body, nodes: vec![root] }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// The text of a node.
+    pub(crate) fn text(&self, id: NodeId) -> &[u8] {
+        match &self.nodes[id].text {
+            Source::Owned(text) => text,
+            Source::Slice(range) if id == Self::BODY => &self.body[range.clone()],
+            Source::Slice(range) => &self.text(self.nodes[id].parent)[range.clone()],
+        }
+    }
+
+    /// The name of the field a node's text stands in.
+    pub(crate) fn field(&self, id: NodeId) -> Option<&str> {
+        let node = &self.nodes[id];
+        let range = node.field.clone()?;
+        std::str::from_utf8(&self.text(node.parent)[range]).ok()
+    }
+
+    /// Adds a stretch of `parent` as a node, as it stands.
+    pub(crate) fn add_slice(
+        &mut self,
+        parent: NodeId,
+        range: Range<usize>,
+        field: Option<Range<usize>>,
+        kind: Kind,
+    ) -> NodeId {
+        let piece = Piece {
+            start: 0,
+            len: range.len(),
+            parent: range.clone(),
+            coding: Coding::Plain,
+            copies: Copies::default(),
+        };
+        self.push(Node { parent, text: Source::Slice(range), pieces: vec![piece], field, kind })
+    }
+
+    /// Adds a raw JSON string of `parent` as a node, with its escapes undone.
+    pub(crate) fn add_json_string(
+        &mut self,
+        parent: NodeId,
+        raw: Range<usize>,
+        escaped: bool,
+        field: Option<Range<usize>>,
+    ) -> NodeId {
+        if !escaped {
+            return self.add_slice(parent, raw, field, Kind::Text);
+        }
+        self.add_joined(parent, vec![(raw, Copies::default())], true, field)
+    }
+
+    /// Adds what several stretches of `parent` join to as one node. If `json`, they are raw JSON
+    /// strings and their escapes are undone first.
+    pub(crate) fn add_joined(
+        &mut self,
+        parent: NodeId,
+        stretches: Vec<(Range<usize>, Copies)>,
+        json: bool,
+        field: Option<Range<usize>>,
+    ) -> NodeId {
+        let mut text = Zeroizing::new(Vec::new());
+        let mut pieces = Vec::with_capacity(stretches.len());
+        let source = self.text(parent);
+        text.reserve_exact(stretches.iter().map(|(range, _)| range.len()).sum());
+        for (range, copies) in stretches {
+            let start = text.len();
+            let coding = if json {
+                let decoded = decode(&source[range.clone()]);
+                text.extend_from_slice(&decoded.text);
+                Coding::Json(decoded.map)
+            } else {
+                text.extend_from_slice(&source[range.clone()]);
+                Coding::Plain
+            };
+            pieces.push(Piece { start, len: text.len() - start, parent: range, coding, copies });
+        }
+        self.push(Node { parent, text: Source::Owned(text), pieces, field, kind: Kind::Text })
+    }
+
+    /// Adds the text that a stretch of `parent` holds in base64.
+    pub(crate) fn add_base64(
+        &mut self,
+        parent: NodeId,
+        range: Range<usize>,
+        text: Zeroizing<Vec<u8>>,
+    ) -> NodeId {
+        let piece = Piece {
+            start: 0,
+            len: text.len(),
+            parent: range,
+            coding: Coding::Base64,
+            copies: Copies::default(),
+        };
+        let kind = Kind::Text;
+        self.push(Node { parent, text: Source::Owned(text), pieces: vec![piece], field: None, kind })
+    }
+
+    pub(crate) fn set_container(&mut self, id: NodeId) {
+        self.nodes[id].kind = Kind::Container;
+    }
+
+    fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    /// Where a stretch of a node's text lies in the body: one range, or one for each piece that a
+    /// stream cut it into.
+    pub(crate) fn lift(&self, id: NodeId, range: Range<usize>) -> Vec<Range<usize>> {
+        if id == Self::BODY {
+            return vec![range];
+        }
+        let node = &self.nodes[id];
+        node.touched(&range)
+            .flat_map(|(piece, local)| self.lift(node.parent, piece.in_parent(&local)))
+            .collect()
+    }
+
+    /// Carries edits of nodes down to the body and gives the edited body.
+    pub(crate) fn rewrite(&self, mut edits: Vec<Vec<Edit>>) -> Vec<u8> {
+        debug_assert_eq!(edits.len(), self.nodes.len());
+        for id in (1..self.nodes.len()).rev() {
+            let own = settle(std::mem::take(&mut edits[id]));
+            if own.is_empty() {
+                continue;
+            }
+            let node = &self.nodes[id];
+            let carried = node.carry(self.text(id), &own);
+            edits[node.parent].extend(carried);
+        }
+        apply(self.body, &settle(std::mem::take(&mut edits[Self::BODY])))
+    }
+}
+
+impl Node {
+    /// The pieces a range of the node's text touches, each with the touched range in the piece's
+    /// own coordinates.
+    fn touched(&self, range: &Range<usize>) -> impl Iterator<Item = (&Piece, Range<usize>)> {
+        let first = self.pieces.partition_point(|p| p.start + p.len <= range.start);
+        let (start, end) = (range.start, range.end);
+        self.pieces[first..].iter().take_while(move |p| p.start < end).map(move |p| {
+            (p, start.max(p.start) - p.start..end.min(p.start + p.len) - p.start)
+        })
+    }
+
+    /// Edits of this node's text as edits of its parent's. A replacement goes where the edit
+    /// begins; from the other pieces it touches, the text is taken out.
+    fn carry(&self, text: &[u8], edits: &[Edit]) -> Vec<Edit> {
+        if let [Piece { coding: Coding::Base64, parent, .. }] = &self.pieces[..] {
+            let encoded = STANDARD.encode(apply(text, edits));
+            return vec![Edit { range: parent.clone(), with: encoded.into_bytes() }];
+        }
+        let mut carried = Vec::new();
+        let mut token: Vec<Edit> = Vec::new();
+        let mut last: Option<&Piece> = None;
+        for edit in edits {
+            let mut with = &edit.with[..];
+            for (piece, local) in self.touched(&edit.range) {
+                if let Some(done) = last.filter(|done| !std::ptr::eq(*done, piece)) {
+                    done.update_copies(text, &std::mem::take(&mut token), &mut carried);
+                }
+                last = Some(piece);
+                let mut written = Vec::new();
+                match piece.coding {
+                    Coding::Json(_) => escape_into(&mut written, with),
+                    Coding::Plain | Coding::Base64 => written.extend_from_slice(with),
+                }
+                carried.push(Edit { range: piece.in_parent(&local), with: written });
+                token.push(Edit { range: local, with: with.to_vec() });
+                with = &[];
+            }
+        }
+        if let Some(done) = last {
+            done.update_copies(text, &token, &mut carried);
+        }
+        carried
+    }
+}
+
+impl Piece {
+    fn in_parent(&self, local: &Range<usize>) -> Range<usize> {
+        let base = self.parent.start;
+        match &self.coding {
+            Coding::Plain => base + local.start..base + local.end,
+            Coding::Json(map) => base + map.raw(local.start)..base + map.raw(local.end),
+            Coding::Base64 => self.parent.clone(),
+        }
+    }
+
+    /// Makes the copies of an edited piece agree with it.
+    fn update_copies(&self, text: &[u8], edits: &[Edit], carried: &mut Vec<Edit>) {
+        if let Some(range) = self.copies.bytes.clone() {
+            let token = apply(&text[self.start..self.start + self.len], edits);
+            let numbers: Vec<_> = token.iter().map(u8::to_string).collect();
+            let with = format!("[{}]", numbers.join(",")).into_bytes();
+            carried.push(Edit { range, with });
+        }
+        if let Some(range) = self.copies.alternatives.clone() {
+            carried.push(Edit { range, with: b"[]".to_vec() });
+        }
+    }
+}
