@@ -1,0 +1,209 @@
+//! The service key: what API keys, account tags and hash operators are keyed with.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use oubliette_catalog::AccountId;
+use oubliette_keytree::AccountTag;
+use oubliette_redact::HashKey;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::error::{Result, ServiceError};
+
+/// Thirty-two random bytes that outlive every generation of the root key.
+///
+/// They protect names and hashes, not bodies: whoever has them can link accounts to their tags and
+/// guess at hashed values, and cannot open anything. Without them no account is found in the key
+/// tree any more and no API key fits, so they are kept like the root, but never rotated with it.
+pub struct ServiceKey {
+    api_keys: Zeroizing<[u8; 32]>,
+    tags: Zeroizing<[u8; 32]>,
+    hashes: Zeroizing<[u8; 32]>,
+}
+
+impl ServiceKey {
+    /// Derives what the service needs from the 32 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(SALT), bytes);
+        let derive = |label: &str| {
+            let mut key = Zeroizing::new([0; 32]);
+            hkdf.expand(label.as_bytes(), key.as_mut_slice())
+                .expect("32 bytes are one block of SHA-256, of the 255 that HKDF gives");
+            key
+        };
+        Self { api_keys: derive("api-keys"), tags: derive("account-tags"), hashes: derive("hashes") }
+    }
+
+    /// Reads the key file, which nobody but its owner may read; `None` if there is none.
+    ///
+    /// # Errors
+    /// `Configuration` if it cannot be read, can be read by others, or is not 32 bytes long.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        let unreadable = |cause: io::Error| {
+            ServiceError::configuration(format!(
+                "service key {} cannot be read: check its path and permissions",
+                path.display()
+            ))
+            .with_source(cause)
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(unreadable(cause)),
+        };
+        if is_readable_by_others(&file).map_err(unreadable)? {
+            return Err(ServiceError::configuration(format!(
+                "service key {}: others than its owner may read it; run chmod 600 on it",
+                path.display()
+            )));
+        }
+        // One byte more than fits, to notice a file that is too long.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
+        file.take(33).read_to_end(&mut bytes).map_err(unreadable)?;
+        let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| {
+            ServiceError::configuration(format!(
+                "service key {} is not 32 bytes long: put the right file back",
+                path.display()
+            ))
+        })?;
+        Ok(Some(Self::from_bytes(bytes)))
+    }
+
+    /// Makes a new key and keeps it in a file that only its owner may read.
+    ///
+    /// # Errors
+    /// `Configuration` if the file exists or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(ServiceError::no_randomness)?;
+        write_new(path, bytes.as_slice()).map_err(|cause| {
+            ServiceError::configuration(format!(
+                "service key {} cannot be created: check that its folder belongs to this user",
+                path.display()
+            ))
+            .with_source(cause)
+        })?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// What stands for an account where names must not.
+    #[must_use]
+    pub fn account_tag(&self, account: &AccountId) -> AccountTag {
+        let mac = self.mac(&self.tags, &[account.as_str().as_bytes()]);
+        AccountTag::from_bytes(*mac.first_chunk().expect("a MAC has 32 bytes"))
+    }
+
+    /// The key of the account's hash operator.
+    pub(crate) fn hash_key(&self, account: &AccountId) -> HashKey {
+        HashKey::from_bytes(self.mac(&self.hashes, &[account.as_str().as_bytes()]))
+    }
+
+    /// What is kept of an API key's secret. The id is in it, so that a hash fits one key only.
+    pub(crate) fn api_key_hash(&self, id: &str, secret: &[u8; 32]) -> [u8; 32] {
+        self.mac(&self.api_keys, &[id.as_bytes(), b"\0", secret])
+    }
+
+    fn mac(&self, key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceKey(..)")
+    }
+}
+
+/// Extraction salt: keeps these keys apart from everything else the bytes might be used for.
+const SALT: &[u8] = b"oubliette/v1/service-key";
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    // Beside it first: a crash must not leave half a key, which would be refused at every start.
+    let half = path.with_extension("new");
+    let _ = std::fs::remove_file(&half); // of an earlier crash
+    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&half)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    // A link, not a rename: an existing key is never replaced.
+    std::fs::hard_link(&half, path)?;
+    std::fs::remove_file(&half)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(unix)]
+fn is_readable_by_others(file: &File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::mode(&file.metadata()?) & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_others(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_derived_depends_on_key_account_and_purpose() {
+        let (a, b) = (AccountId::new("a").unwrap(), AccountId::new("b").unwrap());
+        let (one, two) = (ServiceKey::from_bytes(&[1; 32]), ServiceKey::from_bytes(&[2; 32]));
+        assert_eq!(one.account_tag(&a), ServiceKey::from_bytes(&[1; 32]).account_tag(&a));
+        assert_ne!(one.account_tag(&a), one.account_tag(&b));
+        assert_ne!(one.account_tag(&a), two.account_tag(&a));
+        assert_ne!(one.api_key_hash("k1", &[3; 32]), one.api_key_hash("k2", &[3; 32]));
+        assert_ne!(one.api_key_hash("k1", &[3; 32]), two.api_key_hash("k1", &[3; 32]));
+        let all = [*one.api_keys, *one.tags, *one.hashes];
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+    }
+
+    #[test]
+    fn the_file_is_private_whole_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("service.key");
+        assert!(ServiceKey::load(&path).unwrap().is_none());
+        let made = ServiceKey::create(&path).unwrap();
+        let loaded = ServiceKey::load(&path).unwrap().unwrap();
+        let account = AccountId::new("acme").unwrap();
+        assert_eq!(made.account_tag(&account), loaded.account_tag(&account));
+        assert!(ServiceKey::create(&path).is_err());
+
+        std::fs::write(&path, [1; 31]).unwrap();
+        let error = ServiceKey::load(&path).unwrap_err();
+        assert!(error.to_string().contains("32 bytes"), "{error}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            let error = ServiceKey::load(&path).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        assert_eq!(format!("{:?}", ServiceKey::from_bytes(&[0x33; 32])), "ServiceKey(..)");
+    }
+}
