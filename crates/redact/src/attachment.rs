@@ -23,9 +23,10 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
-    /// Whether the decoded bytes are text, to be redacted as such.
+    /// Whether the decoded bytes are text, to be redacted as such. A PDF may look like text but is
+    /// not: its offsets do not survive an edit, and its text may be compressed or cut into glyphs.
     pub(crate) fn is_text(&self) -> bool {
-        !is_binary(&self.decoded)
+        !is_binary(&self.decoded) && sniff(&self.decoded).is_none()
     }
 }
 
@@ -136,10 +137,8 @@ fn whole_text(text: &[u8], field: Option<&[u8]>) -> Option<Attachment> {
 /// The length of the base64 at the start of a text: of either alphabet, with padding, and with the
 /// line breaks that MIME puts in.
 fn base64_length(text: &[u8]) -> usize {
-    let body = text
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || b"+/-_\r\n".contains(b))
-        .count();
+    let body =
+        text.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+/-_\r\n".contains(b)).count();
     let padding = text[body..].iter().take(2).take_while(|b| **b == b'=').count();
     body + padding
 }

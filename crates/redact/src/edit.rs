@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn overlaps_leave_nothing_standing() {
-        let edits = settle(vec![edit(4, 8, "B"), edit(2, 6, "A"), edit(2, 3, "C"), edit(8, 9, "D")]);
+        let edits =
+            settle(vec![edit(4, 8, "B"), edit(2, 6, "A"), edit(2, 3, "C"), edit(8, 9, "D")]);
         assert_eq!(edits, [edit(2, 8, "A"), edit(8, 9, "D")]);
         assert_eq!(apply(b"0123456789", &edits), b"01AD9");
     }

@@ -53,7 +53,8 @@ fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Vec<u8>, Redact
         },
         "br" => read(brotli::Decompressor::new(data, 4096), limit),
         "zstd" => {
-            let mut decoder = zstd::stream::read::Decoder::new(data).map_err(RedactError::damaged)?;
+            let mut decoder =
+                zstd::stream::read::Decoder::new(data).map_err(RedactError::damaged)?;
             // 8 MiB, the largest window RFC 9659 allows for HTTP.
             decoder.window_log_max(23).map_err(RedactError::damaged)?;
             read(decoder, limit)
@@ -117,9 +118,10 @@ mod tests {
         let bomb = gzip(&vec![0; 10_000_000]);
         let kind = |data: &[u8], encoding| undo(data, Some(encoding), 1 << 20).unwrap_err().kind();
         assert_eq!(kind(&bomb, "gzip"), RedactErrorKind::TooLarge { limit: 1 << 20 });
-        assert_eq!(kind(&vec![0; (1 << 20) + 1], "identity"), RedactErrorKind::TooLarge {
-            limit: 1 << 20
-        });
+        assert_eq!(
+            kind(&vec![0; (1 << 20) + 1], "identity"),
+            RedactErrorKind::TooLarge { limit: 1 << 20 }
+        );
         assert_eq!(kind(b"not gzip at all", "gzip"), RedactErrorKind::DamagedEncoding);
         assert_eq!(kind(b"x", "rot13"), RedactErrorKind::UnknownEncoding);
         assert_eq!(kind(b"x", "gzip,gzip,gzip,gzip,gzip"), RedactErrorKind::UnknownEncoding);

@@ -84,6 +84,7 @@ struct Leaves {
     alternatives: HashMap<u32, Range<usize>>,
     /// Whether deltas are looked for, and whether unknown ones are guessed at.
     deltas: Option<bool>,
+    truncated: bool,
 }
 
 struct Leaf {
@@ -195,6 +196,7 @@ impl Explorer<'_> {
     /// Adds the leaves of documents that lie in `parent` as nodes.
     fn documents(&mut self, parent: NodeId, documents: Vec<Leaves>, depth: usize) {
         let mut streams: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
+        let mut unsure = Vec::new();
         for document in documents {
             for leaf in document.leaves {
                 let (key, stretch) = match leaf.role {
@@ -211,7 +213,10 @@ impl Explorer<'_> {
                             let field = leaf.field.clone();
                             self.string(parent, leaf.raw.clone(), escaped, field, depth);
                         }
-                        let key = stream_key(names, &objects, &document.identities);
+                        let key = stream_key(&names, &objects, &document.identities);
+                        if document.truncated {
+                            unsure.push((names, key.clone(), leaf.raw.clone()));
+                        }
                         (key, (leaf.raw, Copies::default()))
                     }
                     Role::Token { names, objects, object } => {
@@ -220,7 +225,7 @@ impl Explorer<'_> {
                             alternatives: object
                                 .and_then(|o| document.alternatives.get(&o).cloned()),
                         };
-                        let key = stream_key(names, &objects, &document.identities);
+                        let key = stream_key(&names, &objects, &document.identities);
                         (key, (leaf.raw, copies))
                     }
                 };
@@ -228,6 +233,15 @@ impl Explorer<'_> {
                     .entry(key)
                     .or_insert_with(|| Stream { field: leaf.field, stretches: Vec::new() });
                 stream.stretches.push(stretch);
+            }
+        }
+        // A document that broke off may have lost what says which stream its delta goes on with, so
+        // the delta is read as the end of each it could be of.
+        for (names, own, raw) in unsure {
+            for (key, stream) in &mut streams {
+                if *key != own && key.starts_with(&names) {
+                    stream.stretches.push((raw.clone(), Copies::default()));
+                }
             }
         }
         for stream in streams.into_values() {
@@ -361,6 +375,7 @@ fn lex(text: &[u8], range: &Range<usize>, deltas: Option<bool>) -> (Lexed, Leave
     let mut leaves = Leaves { deltas, ..Leaves::default() };
     let lexed = json::lex(&text[range.clone()], &mut leaves);
     leaves.shift(range.start);
+    leaves.truncated = lexed == Lexed::Truncated;
     (lexed, leaves)
 }
 
@@ -387,11 +402,15 @@ fn is_document(text: &[u8]) -> bool {
 }
 
 fn joined_names(path: &Path<'_>) -> Vec<u8> {
-    path.names().collect::<Vec<_>>().join(&0)
+    let mut names = path.names().collect::<Vec<_>>().join(&0);
+    names.push(0);
+    names
 }
 
-fn stream_key(names: Vec<u8>, objects: &[u32], identities: &[(u32, Vec<u8>)]) -> Vec<u8> {
-    let mut key = names;
+/// What the deltas of one stream have in common: the names they stand under, and the identities of
+/// the objects around them.
+fn stream_key(names: &[u8], objects: &[u32], identities: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut key = names.to_vec();
     for (object, identity) in identities {
         if let Some(level) = objects.iter().position(|o| o == object) {
             key.extend_from_slice(format!("\0{level}\0").as_bytes());

@@ -113,7 +113,8 @@ impl HashKey {
     /// 128 bits of HMAC-SHA-256 over a label and a value, written in 32 of the letters g to v: no
     /// digit and no hexadecimal letter, so that no rule takes a hash for a number or a token.
     pub(crate) fn digest(&self, label: &str, value: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
         mac.update(b"oubliette/v1/hash\0");
         mac.update(label.as_bytes());
         mac.update(b"\0");

@@ -192,7 +192,13 @@ impl<'b> Reading<'b> {
             copies: Copies::default(),
         };
         let kind = Kind::Text;
-        self.push(Node { parent, text: Source::Owned(text), pieces: vec![piece], field: None, kind })
+        self.push(Node {
+            parent,
+            text: Source::Owned(text),
+            pieces: vec![piece],
+            field: None,
+            kind,
+        })
     }
 
     pub(crate) fn set_container(&mut self, id: NodeId) {
@@ -238,9 +244,10 @@ impl Node {
     fn touched(&self, range: &Range<usize>) -> impl Iterator<Item = (&Piece, Range<usize>)> {
         let first = self.pieces.partition_point(|p| p.start + p.len <= range.start);
         let (start, end) = (range.start, range.end);
-        self.pieces[first..].iter().take_while(move |p| p.start < end).map(move |p| {
-            (p, start.max(p.start) - p.start..end.min(p.start + p.len) - p.start)
-        })
+        self.pieces[first..]
+            .iter()
+            .take_while(move |p| p.start < end)
+            .map(move |p| (p, start.max(p.start) - p.start..end.min(p.start + p.len) - p.start))
     }
 
     /// Edits of this node's text as edits of its parent's. A replacement goes where the edit

@@ -148,7 +148,10 @@ impl ExchangeRedactor {
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
         let mut report = Report {
             rule_set: self.redactor.rules.digest().to_string(),
-            decoded_from: decoded.is_some().then(|| body.content_encoding().map(str::to_owned)).flatten(),
+            decoded_from: decoded
+                .is_some()
+                .then(|| body.content_encoding().map(str::to_owned))
+                .flatten(),
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
@@ -367,16 +370,19 @@ impl Hits {
             })
             .filter(|(_, ranges)| !ranges.is_empty())
             .collect();
-        let key = |ranges: &[Range<usize>]| (ranges[0].start, std::cmp::Reverse(ranges[ranges.len() - 1].end));
+        let key = |ranges: &[Range<usize>]| {
+            (ranges[0].start, std::cmp::Reverse(ranges[ranges.len() - 1].end))
+        };
         placed.sort_by(|(a, at), (b, bt)| {
             key(at).cmp(&key(bt)).then(b.score.total_cmp(&a.score)).then(a.rule.cmp(&b.rule))
         });
         // Streams interleave, so hits that reach past a range do not all follow each other.
         let mut kept: Vec<(Hit, Vec<Range<usize>>)> = Vec::with_capacity(placed.len());
         for (hit, ranges) in placed {
-            let repeats = kept.iter().rev().take(REACH).any(|(other, places)| {
-                (!all || other.rule == hit.rule) && covers(places, &ranges)
-            });
+            let repeats =
+                kept.iter().rev().take(REACH).any(|(other, places)| {
+                    (!all || other.rule == hit.rule) && covers(places, &ranges)
+                });
             if !repeats {
                 kept.push((hit, ranges));
             }
@@ -407,9 +413,7 @@ fn covers(outer: &[Range<usize>], inner: &[Range<usize>]) -> bool {
 
 /// Whether a stretch of text is not part of a longer word or number.
 fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
-    let joins = |a: Option<&u8>, b: Option<&u8>| {
-        matches!((a, b), (Some(a), Some(b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
-    };
+    let joins = |a: Option<&u8>, b: Option<&u8>| matches!((a, b), (Some(a), Some(b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
     let before = span.start.checked_sub(1).and_then(|at| text.get(at));
     !joins(before, text.get(span.start)) && !joins(text.get(span.end - 1), text.get(span.end))
 }

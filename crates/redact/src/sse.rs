@@ -23,8 +23,7 @@ pub(crate) fn parts(stream: &[u8]) -> Vec<Part> {
     };
     let mut at = if stream.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     while at < stream.len() {
-        let length =
-            memchr::memchr2(b'\n', b'\r', &stream[at..]).unwrap_or(stream.len() - at);
+        let length = memchr::memchr2(b'\n', b'\r', &stream[at..]).unwrap_or(stream.len() - at);
         let line = at..at + length;
         at = line.end + if stream[line.end..].starts_with(b"\r\n") { 2 } else { 1 };
         if line.is_empty() {
@@ -65,8 +64,7 @@ mod tests {
 
     #[test]
     fn streams_come_apart() {
-        let stream =
-            ": hi\n\nevent: a\r\ndata: {\"x\":1}\r\n\r\ndata:one\ndata: two\rid: 7\n\nodd line\ndata: end";
+        let stream = ": hi\n\nevent: a\r\ndata: {\"x\":1}\r\n\r\ndata:one\ndata: two\rid: 7\n\nodd line\ndata: end";
         let shown: Vec<_> = parts(stream.as_bytes())
             .into_iter()
             .map(|part| match part {

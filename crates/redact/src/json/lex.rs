@@ -157,7 +157,8 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
                 let end = scalar_end(haystack, at);
                 let text = &haystack[at..end];
                 let cut = end == haystack.len() && !path.frames.is_empty();
-                if !is_scalar(text) && !(cut && starts_scalar(text)) {
+                let whole = is_scalar(text) || (cut && starts_scalar(text));
+                if !whole {
                     return Lexed::Broken(at);
                 }
                 visit.scalar(&path, at..end);
@@ -227,14 +228,17 @@ fn is_scalar(text: &[u8]) -> bool {
 fn is_long_number(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     digits.first().is_some_and(u8::is_ascii_digit)
-        && digits.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+        && digits
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 /// Whether a truncated body could have gone on to make a scalar of this.
 fn starts_scalar(text: &[u8]) -> bool {
     text == b"-"
         || is_long_number(text)
-        || (!text.is_empty() && [&b"true"[..], b"false", b"null"].iter().any(|w| w.starts_with(text)))
+        || (!text.is_empty()
+            && [&b"true"[..], b"false", b"null"].iter().any(|w| w.starts_with(text)))
 }
 
 #[cfg(test)]
@@ -277,13 +281,7 @@ mod tests {
         assert_eq!(lexed, Lexed::Whole);
         assert_eq!(
             log,
-            [
-                "s b<a=x",
-                "n b<a=1",
-                r#"s c<b<a=y\"z"#,
-                r#"a b<a=["x",1,{"c":"y\"z"}]"#,
-                "n d=null"
-            ]
+            ["s b<a=x", "n b<a=1", r#"s c<b<a=y\"z"#, r#"a b<a=["x",1,{"c":"y\"z"}]"#, "n d=null"]
         );
     }
 

@@ -110,9 +110,7 @@ fn escape_at(raw: &[u8]) -> Option<(u32, usize)> {
 }
 
 fn hex4(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, &digit| {
-        Some(value * 16 + char::from(digit).to_digit(16)?)
-    })
+    digits.iter().try_fold(0, |value, &digit| Some(value * 16 + char::from(digit).to_digit(16)?))
 }
 
 fn push_wtf8(text: &mut Vec<u8>, code: u32) {

@@ -1,0 +1,197 @@
+//! However a stream's deltas cut a text, the text they join to is the redacted text.
+
+// Helpers of tests are tests, though the lint does not know it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::{pieces, redact_str, values_in};
+
+/// An event stream of these documents.
+fn stream(documents: &[Value]) -> String {
+    documents.iter().map(|document| format!("data: {document}\n\n")).collect()
+}
+
+/// The documents of an event stream.
+fn documents(stream: &str) -> Vec<Value> {
+    stream
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).expect("every event is still JSON"))
+        .collect()
+}
+
+/// How one API puts a delta into an event, and how its SDK takes it out again.
+struct Api {
+    name: &'static str,
+    event: fn(channel: usize, delta: &str) -> Value,
+    delta: &'static str,
+    channel: &'static str,
+}
+
+const APIS: [Api; 7] = [
+    Api {
+        name: "openai chat",
+        event: |i, d| json!({"choices": [{"index": i, "delta": {"content": d}, "finish_reason": null}]}),
+        delta: "/choices/0/delta/content",
+        channel: "/choices/0/index",
+    },
+    Api {
+        name: "openai tool call",
+        event: |i, d| json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": i, "function": {"arguments": d}}]}}]}),
+        delta: "/choices/0/delta/tool_calls/0/function/arguments",
+        channel: "/choices/0/delta/tool_calls/0/index",
+    },
+    Api {
+        name: "openai responses",
+        event: |i, d| json!({"type": "response.output_text.delta", "output_index": i, "content_index": 0, "delta": d}),
+        delta: "/delta",
+        channel: "/output_index",
+    },
+    Api {
+        name: "anthropic",
+        event: |i, d| json!({"type": "content_block_delta", "index": i, "delta": {"type": "text_delta", "text": d}}),
+        delta: "/delta/text",
+        channel: "/index",
+    },
+    Api {
+        name: "anthropic tool use",
+        event: |i, d| json!({"type": "content_block_delta", "index": i, "delta": {"type": "input_json_delta", "partial_json": d}}),
+        delta: "/delta/partial_json",
+        channel: "/index",
+    },
+    Api {
+        name: "gemini",
+        event: |i, d| json!({"candidates": [{"index": i, "content": {"role": "model", "parts": [{"text": d}]}}]}),
+        delta: "/candidates/0/content/parts/0/text",
+        channel: "/candidates/0/index",
+    },
+    Api {
+        name: "unknown",
+        event: |i, d| json!({"stream": {"content": d}, "index": i}),
+        delta: "/stream/content",
+        channel: "/index",
+    },
+];
+
+fn joined(api: &Api, stream: &str) -> BTreeMap<u64, String> {
+    let mut texts = BTreeMap::<u64, String>::new();
+    for document in documents(stream) {
+        let channel = document.pointer(api.channel).unwrap().as_u64().unwrap();
+        texts
+            .entry(channel)
+            .or_default()
+            .push_str(document.pointer(api.delta).unwrap().as_str().unwrap());
+    }
+    texts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_cut_gives_the_redacted_text((text, pieces) in pieces()) {
+        let expected = redact_str(&text, "text/plain");
+        for api in &APIS {
+            let events: Vec<_> = pieces.iter().map(|piece| (api.event)(0, piece)).collect();
+            let redacted = redact_str(&stream(&events), "text/event-stream");
+            let got = joined(api, &redacted).remove(&0).unwrap_or_default();
+            // Deltas of tool calls are JSON text once joined; this text is not, and so is prose.
+            prop_assert_eq!(got, expected.clone(), "{}", api.name);
+        }
+    }
+
+    #[test]
+    fn interleaved_channels_stay_apart(
+        (one, ones) in pieces(),
+        (two, twos) in pieces(),
+    ) {
+        for api in &APIS[..6] {
+            let mut events = Vec::new();
+            for i in 0..ones.len().max(twos.len()) {
+                events.extend(ones.get(i).map(|piece| (api.event)(0, piece)));
+                events.extend(twos.get(i).map(|piece| (api.event)(1, piece)));
+            }
+            let redacted = redact_str(&stream(&events), "text/event-stream");
+            let texts = joined(api, &redacted);
+            for (channel, text) in [(0, &one), (1, &two)] {
+                for value in values_in(text) {
+                    let got = texts.get(&channel).map_or("", String::as_str);
+                    prop_assert!(!got.contains(value), "{}: {value} in {got}", api.name);
+                }
+            }
+        }
+    }
+
+    /// Tool arguments are JSON whose escapes and strings the deltas cut anywhere.
+    #[test]
+    fn tool_arguments_stay_json((text, _) in pieces(), cut in 1_usize..9, ascii in any::<bool>()) {
+        let mut arguments = json!({"to": text, "nested": {"note": [&text, 1, null]}}).to_string();
+        if ascii {
+            arguments = arguments.replace('@', "\\u0040").replace('9', "\\u0039");
+        }
+        let characters: Vec<char> = arguments.chars().collect();
+        let api = &APIS[1];
+        let events: Vec<_> = characters
+            .chunks(cut)
+            .map(|chunk| (api.event)(0, &chunk.iter().collect::<String>()))
+            .collect();
+        let redacted = redact_str(&stream(&events), "text/event-stream");
+        let got = joined(api, &redacted).remove(&0).unwrap();
+        let parsed: Value = serde_json::from_str(&got).expect("the arguments are still JSON");
+        let expected = redact_str(&text, "text/plain");
+        prop_assert_eq!(parsed.pointer("/to").unwrap().as_str().unwrap(), &expected);
+        prop_assert_eq!(parsed.pointer("/nested/note/0").unwrap().as_str().unwrap(), &expected);
+        prop_assert_eq!(parsed.pointer("/nested/note/1").unwrap(), &json!(1));
+    }
+}
+
+#[test]
+fn log_probabilities_agree_with_the_text() {
+    let tokens = ["mail", " jane", ".roe", "@example", ".org", " now"];
+    let content: Vec<_> = tokens
+        .iter()
+        .map(|token| {
+            json!({"token": token, "logprob": -0.1, "bytes": token.as_bytes(),
+                   "top_logprobs": [{"token": token, "logprob": -0.1, "bytes": token.as_bytes()}]})
+        })
+        .collect();
+    let body = json!({"choices": [{"index": 0, "message": {"content": tokens.concat()},
+                                   "logprobs": {"content": content}}]});
+    let redacted: Value =
+        serde_json::from_str(&redact_str(&body.to_string(), "application/json")).unwrap();
+    let entries = redacted.pointer("/choices/0/logprobs/content").unwrap().as_array().unwrap();
+    let text: String = entries.iter().map(|e| e["token"].as_str().unwrap()).collect();
+    let bytes: Vec<u8> = entries
+        .iter()
+        .flat_map(|e| e["bytes"].as_array().unwrap())
+        .map(|b| u8::try_from(b.as_u64().unwrap()).unwrap())
+        .collect();
+    assert_eq!(text, "mail <EMAIL_ADDRESS_1> now");
+    assert_eq!(redacted.pointer("/choices/0/message/content").unwrap(), &json!(text));
+    assert_eq!(String::from_utf8(bytes).unwrap(), text);
+    assert_eq!(entries[2]["top_logprobs"], json!([]));
+    assert_eq!(entries[0]["top_logprobs"][0]["token"], json!("mail"));
+}
+
+#[test]
+fn a_stream_that_breaks_off_is_redacted_to_its_last_byte() {
+    let events = ["card 4242 4242", " 4242 4242 ok"].map(|d| (APIS[0].event)(0, d));
+    let whole = stream(&events);
+    let cut = whole.find(" 4242 ok").unwrap() + " 4242 4242".len();
+    let redacted = redact_str(&whole[..cut.min(whole.len())], "text/event-stream");
+    assert!(!redacted.contains("4242"), "{redacted}");
+}
+
+#[test]
+fn frames_and_comments_survive_and_are_scanned() {
+    let stream = ": for jane.roe@example.org\r\nevent: x\r\nid: 7\r\ndata: {\"text\":\"4242 4242 4242 4242\"}\r\n\r\ndata: [DONE]\r\n\r\n";
+    assert_eq!(
+        redact_str(stream, "text/event-stream"),
+        ": for <EMAIL_ADDRESS_1>\r\nevent: x\r\nid: 7\r\ndata: {\"text\":\"<CREDIT_CARD_1>\"}\r\n\r\ndata: [DONE]\r\n\r\n"
+    );
+}
