@@ -42,3 +42,94 @@ pub(crate) fn decrypt_in_place(
         .decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into())
         .map_err(|_| AeadError)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        vector: Vec<Vector>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vector {
+        name: String,
+        key: String,
+        nonce: String,
+        aad: String,
+        plaintext: String,
+        ciphertext: String,
+        tag: String,
+    }
+
+    fn array<const N: usize>(hex: &str) -> [u8; N] {
+        hex::decode(hex).unwrap().try_into().unwrap()
+    }
+
+    fn vectors() -> Vec<Vector> {
+        let file: File = toml::from_str(include_str!("../tests/data/aes_256_gcm.toml")).unwrap();
+        assert_eq!(file.vector.len(), 29, "a vector went missing");
+        file.vector
+    }
+
+    #[test]
+    fn agrees_with_the_published_vectors() {
+        for vector in vectors() {
+            let key = PayloadKey::from_bytes(array(&vector.key));
+            let nonce = array(&vector.nonce);
+            let aad = hex::decode(&vector.aad).unwrap();
+            let mut buffer = hex::decode(&vector.plaintext).unwrap();
+
+            let tag = encrypt_in_place(&key, &nonce, &aad, &mut buffer).unwrap();
+            assert_eq!(hex::encode(&buffer), vector.ciphertext, "{}", vector.name);
+            assert_eq!(hex::encode(tag), vector.tag, "{}", vector.name);
+
+            decrypt_in_place(&key, &nonce, &aad, &mut buffer, &tag).unwrap();
+            assert_eq!(hex::encode(&buffer), vector.plaintext, "{}", vector.name);
+        }
+    }
+
+    #[test]
+    fn refuses_every_flipped_bit_and_leaves_the_ciphertext_alone() {
+        for vector in vectors() {
+            let key = PayloadKey::from_bytes(array(&vector.key));
+            let nonce: [u8; NONCE_LEN] = array(&vector.nonce);
+            let aad = hex::decode(&vector.aad).unwrap();
+            let ciphertext = hex::decode(&vector.ciphertext).unwrap();
+            let tag: [u8; TAG_LEN] = array(&vector.tag);
+            let refused = |nonce: &_, aad: &[u8], ciphertext: &[u8], tag: &_| {
+                let mut buffer = ciphertext.to_vec();
+                let result = decrypt_in_place(&key, nonce, aad, &mut buffer, tag);
+                assert_eq!(result, Err(AeadError), "{}", vector.name);
+                assert_eq!(buffer, ciphertext, "{}", vector.name);
+            };
+            let flips = |len: usize| (0..len * 8).map(|bit| (bit / 8, 1_u8 << (bit % 8)));
+
+            for (byte, mask) in flips(TAG_LEN) {
+                let mut tag = tag;
+                tag[byte] ^= mask;
+                refused(&nonce, &aad, &ciphertext, &tag);
+            }
+            for (byte, mask) in flips(NONCE_LEN) {
+                let mut nonce = nonce;
+                nonce[byte] ^= mask;
+                refused(&nonce, &aad, &ciphertext, &tag);
+            }
+            for (byte, mask) in flips(aad.len()) {
+                let mut aad = aad.clone();
+                aad[byte] ^= mask;
+                refused(&nonce, &aad, &ciphertext, &tag);
+            }
+            for (byte, mask) in flips(ciphertext.len()) {
+                let mut ciphertext = ciphertext.clone();
+                ciphertext[byte] ^= mask;
+                refused(&nonce, &aad, &ciphertext, &tag);
+            }
+        }
+    }
+}

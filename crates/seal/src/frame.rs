@@ -109,3 +109,71 @@ fn unpad(padded: &[u8]) -> Result<&[u8], SealError> {
     }
     Ok(frame)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::SealErrorKind;
+
+    fn any_payload() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            vec(any::<u8>(), 0..3_000),
+            ("[a-z]{1,9}", 0..2_000_usize)
+                .prop_map(|(text, times)| text.repeat(times).into_bytes()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn unpacks_to_what_was_packed(payload in any_payload()) {
+            let padded = Packer::new().pack(&payload).unwrap();
+            let unpacked = Unpacker::new().unpack(&padded, payload.len()).unwrap();
+            prop_assert_eq!(unpacked.as_slice(), payload.as_slice());
+        }
+
+        #[test]
+        fn adds_at_most_twelve_per_cent_to_the_frame(payload in any_payload()) {
+            let frame = zstd::bulk::compress(&payload, LEVEL).unwrap();
+            let padded = Packer::new().pack(&payload).unwrap();
+            prop_assert!(padded.len() >= LENGTH_LEN + frame.len());
+            prop_assert!((padded.len()) * 100 <= (LENGTH_LEN + frame.len()) * 112);
+        }
+
+        #[test]
+        fn keeps_to_the_limit(payload in any_payload(), over in 1..100_usize) {
+            let padded = Packer::new().pack(&payload).unwrap();
+            let limit = payload.len().saturating_sub(over);
+            prop_assume!(limit < payload.len());
+            let error = Unpacker::new().unpack(&padded, limit).unwrap_err();
+            prop_assert_eq!(error.kind(), SealErrorKind::TooLarge);
+        }
+
+        /// The tag keeps these out; should a key holder be hostile, this is what stands behind it.
+        #[test]
+        fn survives_any_damage_inside(
+            payload in any_payload(), at: prop::sample::Index, mask in 1..=u8::MAX,
+        ) {
+            let mut padded = Packer::new().pack(&payload).unwrap();
+            let at = at.index(padded.len());
+            padded[at] ^= mask;
+            if let Ok(unpacked) = Unpacker::new().unpack(&padded, 1 << 20) {
+                prop_assert!(unpacked.len() <= 1 << 20);
+            }
+        }
+
+        #[test]
+        fn survives_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
+            if let Ok(unpacked) = Unpacker::new().unpack(&bytes, 1 << 20) {
+                prop_assert!(unpacked.len() <= 1 << 20);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_ciphertext_is_a_padded_length() {
+        assert_eq!(padme(u64::from(MAX_CIPHERTEXT_LEN)), u64::from(MAX_CIPHERTEXT_LEN));
+    }
+}

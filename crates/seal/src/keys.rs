@@ -61,3 +61,49 @@ pub(crate) fn derive(
     commitment.copy_from_slice(&output[32..]);
     (key, commitment)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn derived(leaf: u8, account: u8, address: u64) -> [Vec<u8>; 2] {
+        let (key, commitment) = derive(
+            &LeafKey::from_bytes([leaf; 32]),
+            AccountTag::from_bytes([account; 16]),
+            LeafAddress::from_bits(address),
+        );
+        [key.expose_secret().to_vec(), commitment.to_vec()]
+    }
+
+    #[test]
+    fn leaf_account_and_address_each_matter() {
+        let all = [derived(1, 1, 1), derived(2, 1, 1), derived(1, 2, 1), derived(1, 1, 2)];
+        let distinct: BTreeSet<_> = all.iter().flatten().collect();
+        assert_eq!(distinct.len(), 8, "no key or commitment occurs twice");
+        assert_eq!(derived(1, 1, 1), all[0]);
+    }
+
+    #[test]
+    fn is_hkdf_as_documented() {
+        // Extract and expand written out with HMAC, as in RFC 5869; one block is all that is needed.
+        use hkdf::hmac::{Hmac, KeyInit, Mac};
+        let mac = |key: &[u8], parts: &[&[u8]]| {
+            let mut mac = Hmac::<Sha512>::new_from_slice(key).unwrap();
+            parts.iter().for_each(|part| mac.update(part));
+            mac.finalize().into_bytes()
+        };
+        let pseudorandom_key = mac(b"oubliette/v1/record", &[&[1; 32]]);
+        let output = mac(
+            &pseudorandom_key,
+            &[b"oubliette/v1/record/AEAD_AES_256_GCM\0", &[2; 16], &[0, 0, 0, 0, 0, 0, 1, 3], &[1]],
+        );
+        assert_eq!(derived(1, 2, 0x0103), [output[..32].to_vec(), output[32..].to_vec()]);
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        assert_eq!(format!("{:?}", PayloadKey::from_bytes([0x33; 32])), "PayloadKey(..)");
+    }
+}

@@ -85,6 +85,8 @@ mod padme;
 mod payload;
 mod record;
 mod sealer;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{SealError, SealErrorKind};
 pub use header::{MAX_RECORD_LEN, RecordHeader, RecordRef};
