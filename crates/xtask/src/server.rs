@@ -117,9 +117,11 @@ impl Server {
     }
 }
 
-/// Whether one word of the output is the version: `garage v2.5.0 [features: …]`.
+/// Whether one word of the output is the version: `garage cargo:2.5.0 [features: …]`.
 fn says_version(output: &str, version: &str) -> bool {
-    output.split_whitespace().any(|word| word.strip_prefix('v').unwrap_or(word) == version)
+    output
+        .split(|it: char| it.is_whitespace() || it == ':')
+        .any(|word| word.strip_prefix('v').unwrap_or(word) == version)
 }
 
 #[cfg(test)]
@@ -128,9 +130,9 @@ mod tests {
 
     #[test]
     fn version_is_compared_whole() {
-        assert!(says_version("garage v2.5.0 [features: k2v, lmdb]", "2.5.0"));
-        assert!(says_version("thing 1.2\n", "1.2"));
-        assert!(!says_version("garage v2.5.01", "2.5.0"));
+        assert!(says_version("garage cargo:2.5.0 [features: k2v, lmdb]", "2.5.0"));
+        assert!(says_version("thing v1.2\n", "1.2"));
+        assert!(!says_version("garage cargo:2.5.01", "2.5.0"));
         assert!(!says_version("", "2.5.0"));
     }
 }
