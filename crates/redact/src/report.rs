@@ -22,7 +22,8 @@ pub struct Report {
     pub attachments_dropped: u64,
     /// The body claimed a format it did not keep to and was scanned as text instead.
     pub fell_back: bool,
-    /// The `content-encoding` that was undone, if any.
+    /// The `content-encoding` the body came in. It has been undone, unless redaction was off: then
+    /// the body is kept as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoded_from: Option<String>,
     /// Set if the account had switched redaction off: the record of that decision.
