@@ -71,6 +71,7 @@ mod edit;
 mod encoding;
 mod error;
 mod explore;
+mod hits;
 mod json;
 mod operator;
 mod policy;

@@ -67,3 +67,19 @@ pub enum Format {
     /// Not looked at, because the account had switched redaction off.
     Unread,
 }
+
+impl Format {
+    /// The format a content type names, if it names one of text.
+    pub(crate) fn of(content_type: Option<&str>) -> Option<Self> {
+        let essence = content_type?.split(';').next()?.trim().to_ascii_lowercase();
+        let (_, subtype) = essence.split_once('/')?;
+        Some(match subtype {
+            "event-stream" => Format::Sse,
+            "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "jsonlines" => Format::Ndjson,
+            "json" => Format::Json,
+            _ if subtype.ends_with("+json") => Format::Json,
+            // "text/plain" is what servers say that do not know better: go by the looks.
+            _ => return None,
+        })
+    }
+}

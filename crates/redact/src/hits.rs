@@ -1,0 +1,192 @@
+//! What was found in the texts of a reading, and where that lies in the body.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use oubliette_detect::{Finding, RuleIndex, RuleSet, ScanOptions, Scanner};
+use zeroize::Zeroizing;
+
+use crate::attachment::Attachment;
+use crate::explore::Explored;
+use crate::json;
+use crate::operator::Operator;
+use crate::policy::Policy;
+use crate::pseudonyms::Pseudonyms;
+use crate::reading::{Kind, NodeId, Reading};
+
+/// One finding in one text of a reading.
+pub(crate) struct Hit {
+    pub(crate) node: NodeId,
+    pub(crate) span: Range<usize>,
+    pub(crate) rule: RuleIndex,
+    pub(crate) score: f32,
+    /// The value, where it is not just the text at the span.
+    value: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Hit {
+    fn of(node: NodeId, finding: &Finding) -> Self {
+        Self {
+            node,
+            span: finding.span.range(),
+            rule: finding.rule,
+            score: finding.score,
+            value: None,
+        }
+    }
+
+    pub(crate) fn value<'a>(&'a self, reading: &'a Reading<'_>) -> &'a [u8] {
+        match &self.value {
+            Some(value) => value,
+            None => &reading.text(self.node)[self.span.clone()],
+        }
+    }
+}
+
+/// Everything found in one reading.
+#[derive(Default)]
+pub(crate) struct Hits {
+    pub(crate) found: Vec<Hit>,
+}
+
+/// Text inside text is unescaped this often: a log line may quote a body that quotes a tool call.
+const MAX_UNESCAPES: usize = 3;
+
+impl Hits {
+    pub(crate) fn scan(&mut self, explored: &Explored<'_>, scanner: &mut Scanner, policy: &Policy) {
+        let reading = &explored.reading;
+        let mut findings = Vec::new();
+        for node in 0..reading.len() {
+            if reading.node(node).kind == Kind::Container {
+                continue;
+            }
+            let options = ScanOptions {
+                min_score: policy.min_score,
+                entities: policy.entities.as_deref(),
+                field: reading.field(node),
+            };
+            let text = reading.text(node);
+            scanner.scan_into(text, &options, &mut findings);
+            self.found.extend(findings.drain(..).map(|finding| Hit::of(node, &finding)));
+            self.scan_unescaped(node, text, scanner, &options);
+        }
+        // What stands in an attachment is part of it, and no more prose than the rest.
+        let mut attachments: BTreeMap<NodeId, Vec<&Attachment>> = BTreeMap::new();
+        for (node, attachment) in &explored.attachments {
+            attachments.entry(*node).or_default().push(attachment);
+        }
+        self.found.retain(|hit| {
+            !attachments.get(&hit.node).is_some_and(|found| {
+                found.iter().any(|a| a.range.start < hit.span.end && hit.span.start < a.range.end)
+            })
+        });
+    }
+
+    /// JSON quoted in prose, or broken JSON, hides values behind escapes: `\u0040` for `@`, or the
+    /// `n` of `\n` before a number. So text with escapes is scanned both ways.
+    fn scan_unescaped(
+        &mut self,
+        node: NodeId,
+        text: &[u8],
+        scanner: &mut Scanner,
+        options: &ScanOptions<'_>,
+    ) {
+        let mut maps = Vec::new();
+        let mut current = Zeroizing::new(Vec::new());
+        while maps.len() < MAX_UNESCAPES {
+            let before = if maps.is_empty() { text } else { &current };
+            let decoded = json::decode(before);
+            if decoded.text.len() == before.len() {
+                break;
+            }
+            maps.push(decoded.map);
+            current = Zeroizing::new(decoded.text.into_owned());
+            for finding in scanner.scan(&current, options) {
+                let back = |offset| maps.iter().rev().fold(offset, |at, map| map.raw(at));
+                let span = back(finding.span.start)..back(finding.span.end);
+                let value = Zeroizing::new(current[finding.span.range()].to_vec());
+                self.found.push(Hit { span, value: Some(value), ..Hit::of(node, &finding) });
+            }
+        }
+    }
+
+    pub(crate) fn drop_kept(&mut self, rules: &RuleSet, policy: &Policy) {
+        self.found.retain(|hit| policy.operator_for(rules.rule(hit.rule)) != Operator::Keep);
+    }
+
+    /// Adds the places where a value that some rule has found stands again, without the context
+    /// that gave it away: in a citation, an error message, a URL, the other body.
+    pub(crate) fn echo(&mut self, reading: &Reading<'_>, pseudonyms: &Pseudonyms) {
+        let (values, rules): (Vec<&[u8]>, Vec<RuleIndex>) = pseudonyms.known().unzip();
+        if values.is_empty() {
+            return;
+        }
+        // An automaton too large to build would need values of gigabytes; bodies are bounded.
+        let Ok(automaton) =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&values)
+        else {
+            return;
+        };
+        for node in 0..reading.len() {
+            if reading.node(node).kind == Kind::Container {
+                continue;
+            }
+            let text = reading.text(node);
+            for found in automaton.find_iter(text) {
+                let span = found.range();
+                if stands_alone(text, &span) {
+                    let rule = rules[found.pattern().as_usize()];
+                    self.found.push(Hit { node, span, rule, score: 1.0, value: None });
+                }
+            }
+        }
+    }
+
+    /// Every hit with its places in the body, in the order in which they stand there. Of hits that
+    /// cover the same places only the first is left; if `all`, only of those of the same rule.
+    pub(crate) fn placed(self, reading: &Reading<'_>, all: bool) -> Vec<(Hit, Vec<Range<usize>>)> {
+        let mut placed: Vec<_> = self
+            .found
+            .into_iter()
+            .map(|hit| {
+                let ranges = reading.lift(hit.node, hit.span.clone());
+                (hit, ranges)
+            })
+            .filter(|(_, ranges)| !ranges.is_empty())
+            .collect();
+        let key = |ranges: &[Range<usize>]| {
+            (ranges[0].start, std::cmp::Reverse(ranges[ranges.len() - 1].end))
+        };
+        placed.sort_by(|(a, at), (b, bt)| {
+            key(at).cmp(&key(bt)).then(b.score.total_cmp(&a.score)).then(a.rule.cmp(&b.rule))
+        });
+        // Streams interleave, so hits that reach past a range do not all follow each other.
+        let mut kept: Vec<(Hit, Vec<Range<usize>>)> = Vec::with_capacity(placed.len());
+        for (hit, ranges) in placed {
+            let repeats =
+                kept.iter().rev().take(REACH).any(|(other, places)| {
+                    (!all || other.rule == hit.rule) && covers(places, &ranges)
+                });
+            if !repeats {
+                kept.push((hit, ranges));
+            }
+        }
+        kept
+    }
+}
+
+/// How far back a repeated hit is looked for. Missing one costs nothing but a count too many: edits
+/// that overlap are merged.
+const REACH: usize = 16;
+
+fn covers(outer: &[Range<usize>], inner: &[Range<usize>]) -> bool {
+    inner.iter().all(|i| outer.iter().any(|o| o.start <= i.start && i.end <= o.end))
+}
+
+/// Whether a stretch of text is not part of a longer word or number.
+fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
+    let joins = |a: Option<&u8>, b: Option<&u8>| matches!((a, b), (Some(a), Some(b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
+    let before = span.start.checked_sub(1).and_then(|at| text.get(at));
+    !joins(before, text.get(span.start)) && !joins(text.get(span.end - 1), text.get(span.end))
+}
