@@ -1,0 +1,57 @@
+//! What all routes share.
+
+use std::sync::Arc;
+
+use oubliette_service::{Oubliette, Principal};
+
+use crate::{metrics::Requests, options::ServerOptions, running::Running};
+
+/// The service behind the routes, and the server's own state.
+#[derive(Debug, Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    oubliette: Oubliette,
+    options: ServerOptions,
+    local_caller: Option<Principal>,
+    running: Running,
+    requests: Requests,
+}
+
+impl App {
+    pub(crate) fn new(
+        oubliette: Oubliette,
+        options: ServerOptions,
+        local_caller: Option<Principal>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            oubliette,
+            options,
+            local_caller,
+            running: Running::new(),
+            requests: Requests::default(),
+        }))
+    }
+
+    pub(crate) fn oubliette(&self) -> &Oubliette {
+        &self.0.oubliette
+    }
+
+    pub(crate) fn options(&self) -> &ServerOptions {
+        &self.0.options
+    }
+
+    /// Who calls if no API key is shown; only where requests cannot come from outside.
+    pub(crate) fn local_caller(&self) -> Option<&Principal> {
+        self.0.local_caller.as_ref()
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        &self.0.running
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
+    }
+}

@@ -1,0 +1,110 @@
+//! What operators do and look at.
+
+use axum::{Json as Shown, extract::State};
+use oubliette_service::{ExpireOutcome, GenerationChange, Status};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Nothing};
+use crate::{
+    app::App,
+    guard::Caller,
+    input::{
+        json::Json,
+        query::Query,
+        time::{Time, shown},
+    },
+};
+
+/// `POST /v1/expire`
+pub(crate) async fn expire(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<ExpireOutcome> {
+    Ok(Shown(app.oubliette().expire(&by).await?))
+}
+
+/// `GET /v1/keys/status`
+pub(crate) async fn key_status(
+    State(app): State<App>,
+    Caller(by): Caller,
+    query: Query,
+) -> Answer<KeyStatusView> {
+    query.done()?;
+    Ok(Shown(KeyStatusView::of(&app.oubliette().key_status(&by)?)))
+}
+
+/// `POST /v1/keys/rotate`
+pub(crate) async fn rotate_keys(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<RotationView> {
+    Ok(Shown(RotationView { generation: app.oubliette().rotate_keys(&by).await? }))
+}
+
+/// `GET /v1/status`
+pub(crate) async fn status(
+    State(app): State<App>,
+    Caller(by): Caller,
+    query: Query,
+) -> Answer<Value> {
+    query.done()?;
+    let status = app.oubliette().status(&by).await?;
+    Ok(Shown(status_view(&status, app.oubliette().now_ms())))
+}
+
+/// The size of the key state.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyStatusView {
+    generation: u64,
+    accounts: u64,
+    entries: u64,
+    pages: u64,
+    bytes: u64,
+}
+
+impl KeyStatusView {
+    fn of(status: &oubliette_keytree::Status) -> Self {
+        Self {
+            generation: status.generation.number(),
+            accounts: status.accounts,
+            entries: status.entries,
+            pages: status.pages,
+            bytes: status.bytes,
+        }
+    }
+}
+
+/// What a rotation did.
+#[derive(Debug, Serialize)]
+pub(crate) struct RotationView {
+    generation: GenerationChange,
+}
+
+fn status_view(status: &Status, now: i64) -> Value {
+    let spool = &status.spool;
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "time": Time(now),
+        "queue": {"captures": status.queued_captures, "bytes": status.queued_bytes},
+        "spool": {
+            "bytes": spool.spool_bytes,
+            "max_bytes": spool.max_bytes,
+            "open_segments": spool.open_segments,
+            "waiting_segments": spool.waiting_segments,
+            "set_aside_segments": spool.set_aside_segments,
+            "damaged_files": spool.damaged_files,
+            "oldest_waiting_ms": spool.oldest_waiting_age.map(|age| age.as_millis() as u64),
+        },
+        "uploads": {
+            "done": spool.uploaded_segments,
+            "failed": spool.upload_failures,
+            "last_error": spool.last_upload_error.as_ref().map(ToString::to_string),
+        },
+        "keys": status.keys.as_ref().map(KeyStatusView::of),
+        "catalog": {"pending_shreds": status.pending_shreds},
+        "last_expiry": shown(status.last_expiry),
+    })
+}
