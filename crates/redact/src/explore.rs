@@ -7,13 +7,16 @@ use std::ops::Range;
 use crate::attachment::{self, Attachment};
 use crate::delta::{self, Likeness};
 use crate::json::{self, Lexed, Path, Visit};
-use crate::reading::{Copies, Kind, NodeId, Reading};
+use crate::reading::{Copies, Kind, NodeId, Reading, Stretch};
 use crate::report::Format;
 use crate::sse::{self, Part};
 
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
 const MAX_STRINGS: usize = 8;
+
+/// An event carries one delta, or one for each of a few choices.
+const MOST_UNSURE: usize = 16;
 
 /// A body as it was read.
 pub(crate) struct Explored<'b> {
@@ -77,8 +80,8 @@ struct Explorer<'b> {
 #[derive(Default)]
 struct Leaves {
     leaves: Vec<Leaf>,
-    /// `(object, identity)`: what tells objects of a stream apart.
-    identities: Vec<(u32, Vec<u8>)>,
+    /// What tells objects of a stream apart, by object.
+    identities: Identities,
     /// `(object, range)` of arrays named `bytes` and `top_logprobs` beside a token.
     bytes: HashMap<u32, Range<usize>>,
     alternatives: HashMap<u32, Range<usize>>,
@@ -87,22 +90,31 @@ struct Leaves {
     truncated: bool,
 }
 
+type Identities = HashMap<u32, Vec<u8>>;
+
+/// A string or number. A body may hold millions, so this is small.
 struct Leaf {
-    raw: Range<usize>,
-    field: Option<Range<usize>>,
+    raw: Stretch,
+    field: Option<Stretch>,
     role: Role,
 }
 
 enum Role {
     String { escaped: bool },
     Number,
-    Delta { likeness: Likeness, escaped: bool, names: Vec<u8>, objects: Vec<u32> },
-    Token { names: Vec<u8>, objects: Vec<u32>, object: Option<u32> },
+    Delta { likeness: Likeness, escaped: bool, place: Box<Place> },
+    Token { place: Box<Place>, object: Option<u32> },
+}
+
+/// Where a delta stands: under which names, in which objects.
+struct Place {
+    names: Vec<u8>,
+    objects: Vec<u32>,
 }
 
 /// Deltas that belong together.
 struct Stream {
-    field: Option<Range<usize>>,
+    field: Option<Stretch>,
     stretches: Vec<(Range<usize>, Copies)>,
 }
 
@@ -199,45 +211,41 @@ impl Explorer<'_> {
         let mut unsure = Vec::new();
         for document in documents {
             for leaf in document.leaves {
-                let (key, stretch) = match leaf.role {
+                let raw = leaf.raw.range();
+                let (place, copies) = match leaf.role {
                     Role::Number => {
-                        self.out.reading.add_slice(parent, leaf.raw, leaf.field, Kind::Number);
+                        self.out.reading.add_slice(parent, raw, leaf.field, Kind::Number);
                         continue;
                     }
                     Role::String { escaped } => {
-                        self.string(parent, leaf.raw, escaped, leaf.field, depth);
+                        self.string(parent, raw, escaped, leaf.field, depth);
                         continue;
                     }
-                    Role::Delta { likeness, escaped, names, objects } => {
+                    Role::Delta { likeness, escaped, place } => {
                         if likeness == Likeness::Guessed {
-                            let field = leaf.field.clone();
-                            self.string(parent, leaf.raw.clone(), escaped, field, depth);
+                            self.string(parent, raw.clone(), escaped, leaf.field, depth);
                         }
-                        let key = stream_key(&names, &objects, &document.identities);
-                        if document.truncated {
-                            unsure.push((names, key.clone(), leaf.raw.clone()));
-                        }
-                        (key, (leaf.raw, Copies::default()))
+                        (place, Copies::default())
                     }
-                    Role::Token { names, objects, object } => {
-                        let copies = Copies {
-                            bytes: object.and_then(|o| document.bytes.get(&o).cloned()),
-                            alternatives: object
-                                .and_then(|o| document.alternatives.get(&o).cloned()),
-                        };
-                        let key = stream_key(&names, &objects, &document.identities);
-                        (key, (leaf.raw, copies))
+                    Role::Token { place, object } => {
+                        let range = |of: &HashMap<u32, Range<usize>>| of.get(&object?).cloned();
+                        let bytes = range(&document.bytes);
+                        (place, Copies { bytes, alternatives: range(&document.alternatives) })
                     }
                 };
+                let key = place.stream(&document.identities);
+                if document.truncated {
+                    unsure.push((place.names, key.clone(), raw.clone()));
+                }
                 let stream = streams
                     .entry(key)
                     .or_insert_with(|| Stream { field: leaf.field, stretches: Vec::new() });
-                stream.stretches.push(stretch);
+                stream.stretches.push((raw, copies));
             }
         }
         // A document that broke off may have lost what says which stream its delta goes on with, so
-        // the delta is read as the end of each it could be of.
-        for (names, own, raw) in unsure {
+        // the delta is read as the end of each it could be of. More than a few are no honest event.
+        for (names, own, raw) in unsure.into_iter().take(MOST_UNSURE) {
             for (key, stream) in &mut streams {
                 if *key != own && key.starts_with(&names) {
                     stream.stretches.push((raw.clone(), Copies::default()));
@@ -256,20 +264,14 @@ impl Explorer<'_> {
         parent: NodeId,
         raw: Range<usize>,
         escaped: bool,
-        field: Option<Range<usize>>,
+        field: Option<Stretch>,
         depth: usize,
     ) {
         let node = self.out.reading.add_json_string(parent, raw, escaped, field);
         self.open(node, depth);
     }
 
-    fn text(
-        &mut self,
-        parent: NodeId,
-        range: Range<usize>,
-        field: Option<Range<usize>>,
-        depth: usize,
-    ) {
+    fn text(&mut self, parent: NodeId, range: Range<usize>, field: Option<Stretch>, depth: usize) {
         let node = self.out.reading.add_slice(parent, range, field, Kind::Text);
         self.open(node, depth);
     }
@@ -303,7 +305,7 @@ impl Explorer<'_> {
 
 impl Visit for Leaves {
     fn key(&mut self, _: &Path<'_>, raw: Range<usize>, escaped: bool) {
-        self.leaves.push(Leaf { raw, field: None, role: Role::String { escaped } });
+        self.leaves.push(Leaf { raw: raw.into(), field: None, role: Role::String { escaped } });
     }
 
     fn string(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
@@ -312,27 +314,21 @@ impl Visit for Leaves {
             return;
         }
         let role = if delta::is_logprob_token(path) {
-            let object = path.object();
-            Role::Token { names: joined_names(path), objects: path.objects().collect(), object }
+            Role::Token { place: Place::of(path), object: path.object() }
         } else {
             match self.deltas.and_then(|events| delta::likeness(path, events)) {
-                Some(likeness) => Role::Delta {
-                    likeness,
-                    escaped,
-                    names: joined_names(path),
-                    objects: path.objects().collect(),
-                },
+                Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
                 None => Role::String { escaped },
             }
         };
-        self.leaves.push(Leaf { raw, field: path.name_range(), role });
+        self.add(path, raw, role);
     }
 
     fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
         self.identify(path, &raw);
         // Shorter numbers identify nobody.
         if raw.len() >= 6 {
-            self.leaves.push(Leaf { raw, field: path.name_range(), role: Role::Number });
+            self.add(path, raw, Role::Number);
         }
     }
 
@@ -347,15 +343,21 @@ impl Visit for Leaves {
 }
 
 impl Leaves {
+    fn add(&mut self, path: &Path<'_>, raw: Range<usize>, role: Role) {
+        let field = path.name_range().map(Stretch::from);
+        self.leaves.push(Leaf { raw: raw.into(), field, role });
+    }
+
     fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
         if self.deltas.is_some()
             && let (Some(name), Some(object)) = (path.name(), path.object())
             && delta::is_identity(name, object == 0)
         {
-            let mut identity = name.to_vec();
+            let identity = self.identities.entry(object).or_default();
+            identity.extend_from_slice(name);
             identity.push(b'=');
             identity.extend_from_slice(path.slice(raw));
-            self.identities.push((object, identity));
+            identity.push(0);
         }
     }
 }
@@ -381,13 +383,37 @@ fn lex(text: &[u8], range: &Range<usize>, deltas: Option<bool>) -> (Lexed, Leave
 
 impl Leaves {
     fn shift(&mut self, by: usize) {
-        let shift = |range: &mut Range<usize>| *range = range.start + by..range.end + by;
-        for leaf in &mut self.leaves {
-            shift(&mut leaf.raw);
-            leaf.field.as_mut().map(shift);
+        if by == 0 {
+            return;
         }
-        self.bytes.values_mut().for_each(shift);
-        self.alternatives.values_mut().for_each(shift);
+        for leaf in &mut self.leaves {
+            leaf.raw = leaf.raw.shifted(by);
+            leaf.field = leaf.field.map(|field| field.shifted(by));
+        }
+        for range in self.bytes.values_mut().chain(self.alternatives.values_mut()) {
+            *range = range.start + by..range.end + by;
+        }
+    }
+}
+
+impl Place {
+    fn of(path: &Path<'_>) -> Box<Self> {
+        let mut names = path.names().collect::<Vec<_>>().join(&0);
+        names.push(0);
+        Box::new(Self { names, objects: path.objects().collect() })
+    }
+
+    /// What the deltas of one stream have in common: the names they stand under, and the identities
+    /// of the objects around them.
+    fn stream(&self, identities: &Identities) -> Vec<u8> {
+        let mut key = self.names.clone();
+        for (level, object) in self.objects.iter().enumerate() {
+            if let Some(identity) = identities.get(object) {
+                key.extend_from_slice(format!("\0{level}\0").as_bytes());
+                key.extend_from_slice(identity);
+            }
+        }
+        key
     }
 }
 
@@ -399,25 +425,6 @@ fn opens_document(text: &[u8]) -> bool {
 /// Whether a text can be a whole JSON object or array.
 fn is_document(text: &[u8]) -> bool {
     opens_document(text) && matches!(text.trim_ascii_end().last(), Some(b'}' | b']'))
-}
-
-fn joined_names(path: &Path<'_>) -> Vec<u8> {
-    let mut names = path.names().collect::<Vec<_>>().join(&0);
-    names.push(0);
-    names
-}
-
-/// What the deltas of one stream have in common: the names they stand under, and the identities of
-/// the objects around them.
-fn stream_key(names: &[u8], objects: &[u32], identities: &[(u32, Vec<u8>)]) -> Vec<u8> {
-    let mut key = names.to_vec();
-    for (object, identity) in identities {
-        if let Some(level) = objects.iter().position(|o| o == object) {
-            key.extend_from_slice(format!("\0{level}\0").as_bytes());
-            key.extend_from_slice(identity);
-        }
-    }
-    key
 }
 
 /// The lines of a text that are not blank, without their ends.

@@ -13,7 +13,7 @@ use crate::json;
 use crate::operator::Operator;
 use crate::policy::Policy;
 use crate::pseudonyms::Pseudonyms;
-use crate::reading::{Kind, NodeId, Reading};
+use crate::reading::{NodeId, Reading};
 
 /// One finding in one text of a reading.
 pub(crate) struct Hit {
@@ -57,10 +57,7 @@ impl Hits {
     pub(crate) fn scan(&mut self, explored: &Explored<'_>, scanner: &mut Scanner, policy: &Policy) {
         let reading = &explored.reading;
         let mut findings = Vec::new();
-        for node in 0..reading.len() {
-            if reading.node(node).kind == Kind::Container {
-                continue;
-            }
+        for node in reading.texts() {
             let options = ScanOptions {
                 min_score: policy.min_score,
                 entities: policy.entities.as_deref(),
@@ -128,10 +125,7 @@ impl Hits {
         else {
             return;
         };
-        for node in 0..reading.len() {
-            if reading.node(node).kind == Kind::Container {
-                continue;
-            }
+        for node in reading.texts() {
             let text = reading.text(node);
             for found in automaton.find_iter(text) {
                 let span = found.range();

@@ -26,7 +26,7 @@ pub struct Policy {
     pub attachments: Attachments,
     /// The key of [`Operator::Hash`] and of attachment digests.
     pub hash_key: HashKey,
-    /// No body may be longer than this in bytes, also once decompressed.
+    /// No body may be longer than this in bytes, also once decompressed; 4 GiB at most.
     pub max_bytes: usize,
 }
 
@@ -46,6 +46,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The limit in force: readings count in 32 bits.
+    pub(crate) fn limit(&self) -> usize {
+        self.max_bytes.min(u32::MAX as usize)
+    }
+
     pub(crate) fn operator_for(&self, rule: &Rule) -> Operator {
         self.operators
             .get(rule.entity())

@@ -36,7 +36,7 @@ impl Pseudonyms {
 
     /// Remembers a value that a rule found, if a copy of it would be recognisable.
     pub(crate) fn learn(&mut self, rule: RuleIndex, value: &[u8]) {
-        if is_telling(value) {
+        if is_telling(value) && self.known.len() < MOST_KNOWN {
             self.known.entry(Value(value.to_vec())).or_insert(rule);
         }
     }
@@ -63,10 +63,14 @@ pub(crate) fn canonical(value: &[u8]) -> Value {
     })
 }
 
+/// So many values are looked for again; the automaton for them takes a few megabytes then. A body
+/// with more is a table of records, not a conversation that repeats itself.
+const MOST_KNOWN: usize = 10_000;
+
 /// Whether a value is so particular that other occurrences of the same bytes mean the same thing.
-/// Short values and plain words are not.
+/// Short values and plain words are not; very long ones are not repeated.
 fn is_telling(value: &[u8]) -> bool {
-    value.len() >= 6 && value.iter().any(|b| b.is_ascii_digit() || *b == b'@')
+    (6..=256).contains(&value.len()) && value.iter().any(|b| b.is_ascii_digit() || *b == b'@')
 }
 
 #[cfg(test)]

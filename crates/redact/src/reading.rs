@@ -6,6 +6,7 @@
 //! the bytes of the body, and so are replacements: that is how `\u0040` cut between two deltas of a
 //! tool call can be found as `@` and replaced where it lies.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -24,14 +25,13 @@ pub(crate) struct Reading<'b> {
     nodes: Vec<Node>,
 }
 
-/// One text and where it comes from.
+/// One text and where it comes from. A body may hold millions of short strings, so this is small.
 pub(crate) struct Node {
-    parent: NodeId,
-    text: Source,
-    pieces: Vec<Piece>,
-    /// The name of the field the text stands in, as a range of the parent's text.
-    field: Option<Range<usize>>,
+    parent: u32,
     pub(crate) kind: Kind,
+    /// The name of the field the text stands in, in the parent's text.
+    field: Option<Stretch>,
+    source: Source,
 }
 
 /// What a node is to the redactor.
@@ -46,12 +46,44 @@ pub(crate) enum Kind {
 }
 
 enum Source {
-    Slice(Range<usize>),
-    Owned(Zeroizing<Vec<u8>>),
+    /// A stretch of the parent's text, as it stands.
+    Slice(Stretch),
+    /// Stretches of the parent's text, decoded and joined.
+    Joined(Box<Joined>),
+}
+
+struct Joined {
+    text: Zeroizing<Vec<u8>>,
+    pieces: Vec<Piece>,
+}
+
+/// A range in 32-bit numbers: texts are bounded to 4 GiB.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    start: u32,
+    end: u32,
+}
+
+impl From<Range<usize>> for Stretch {
+    fn from(range: Range<usize>) -> Self {
+        let narrow = |offset| u32::try_from(offset).expect("texts are bounded to 4 GiB");
+        Self { start: narrow(range.start), end: narrow(range.end) }
+    }
+}
+
+impl Stretch {
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub(crate) fn shifted(self, by: usize) -> Self {
+        let range = self.range();
+        Self::from(range.start + by..range.end + by)
+    }
 }
 
 /// A stretch of a node's text and the stretch of the parent's text it was decoded from.
-pub(crate) struct Piece {
+struct Piece {
     /// Where it begins in the node's own text.
     start: usize,
     len: usize,
@@ -83,18 +115,14 @@ impl<'b> Reading<'b> {
     pub(crate) const BODY: NodeId = 0;
 
     pub(crate) fn new(body: &'b [u8]) -> Self {
-        let root = Node {
-            parent: Self::BODY,
-            text: Source::Slice(0..body.len()),
-            pieces: Vec::new(),
-            field: None,
-            kind: Kind::Container,
-        };
+        let source = Source::Slice((0..body.len()).into());
+        let root = Node { parent: 0, kind: Kind::Container, field: None, source };
         Self { body, nodes: vec![root] }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+    /// Every node that is to be scanned.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = NodeId> {
+        (0..self.nodes.len()).filter(|&id| self.nodes[id].kind != Kind::Container)
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -103,18 +131,17 @@ impl<'b> Reading<'b> {
 
     /// The text of a node.
     pub(crate) fn text(&self, id: NodeId) -> &[u8] {
-        match &self.nodes[id].text {
-            Source::Owned(text) => text,
-            Source::Slice(range) if id == Self::BODY => &self.body[range.clone()],
-            Source::Slice(range) => &self.text(self.nodes[id].parent)[range.clone()],
+        match &self.nodes[id].source {
+            Source::Joined(joined) => &joined.text,
+            Source::Slice(slice) if id == Self::BODY => &self.body[slice.range()],
+            Source::Slice(slice) => &self.text(self.nodes[id].parent())[slice.range()],
         }
     }
 
     /// The name of the field a node's text stands in.
     pub(crate) fn field(&self, id: NodeId) -> Option<&str> {
         let node = &self.nodes[id];
-        let range = node.field.clone()?;
-        std::str::from_utf8(&self.text(node.parent)[range]).ok()
+        std::str::from_utf8(&self.text(node.parent())[node.field?.range()]).ok()
     }
 
     /// Adds a stretch of `parent` as a node, as it stands.
@@ -122,17 +149,10 @@ impl<'b> Reading<'b> {
         &mut self,
         parent: NodeId,
         range: Range<usize>,
-        field: Option<Range<usize>>,
+        field: Option<Stretch>,
         kind: Kind,
     ) -> NodeId {
-        let piece = Piece {
-            start: 0,
-            len: range.len(),
-            parent: range.clone(),
-            coding: Coding::Plain,
-            copies: Copies::default(),
-        };
-        self.push(Node { parent, text: Source::Slice(range), pieces: vec![piece], field, kind })
+        self.push(parent, Source::Slice(range.into()), field, kind)
     }
 
     /// Adds a raw JSON string of `parent` as a node, with its escapes undone.
@@ -141,12 +161,13 @@ impl<'b> Reading<'b> {
         parent: NodeId,
         raw: Range<usize>,
         escaped: bool,
-        field: Option<Range<usize>>,
+        field: Option<Stretch>,
     ) -> NodeId {
-        if !escaped {
-            return self.add_slice(parent, raw, field, Kind::Text);
+        if escaped {
+            self.add_joined(parent, vec![(raw, Copies::default())], true, field)
+        } else {
+            self.add_slice(parent, raw, field, Kind::Text)
         }
-        self.add_joined(parent, vec![(raw, Copies::default())], true, field)
     }
 
     /// Adds what several stretches of `parent` join to as one node. If `json`, they are raw JSON
@@ -156,7 +177,7 @@ impl<'b> Reading<'b> {
         parent: NodeId,
         stretches: Vec<(Range<usize>, Copies)>,
         json: bool,
-        field: Option<Range<usize>>,
+        field: Option<Stretch>,
     ) -> NodeId {
         let mut text = Zeroizing::new(Vec::new());
         let mut pieces = Vec::with_capacity(stretches.len());
@@ -174,7 +195,7 @@ impl<'b> Reading<'b> {
             };
             pieces.push(Piece { start, len: text.len() - start, parent: range, coding, copies });
         }
-        self.push(Node { parent, text: Source::Owned(text), pieces, field, kind: Kind::Text })
+        self.push(parent, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
     }
 
     /// Adds the text that a stretch of `parent` holds in base64.
@@ -191,22 +212,23 @@ impl<'b> Reading<'b> {
             coding: Coding::Base64,
             copies: Copies::default(),
         };
-        let kind = Kind::Text;
-        self.push(Node {
-            parent,
-            text: Source::Owned(text),
-            pieces: vec![piece],
-            field: None,
-            kind,
-        })
+        let joined = Joined { text, pieces: vec![piece] };
+        self.push(parent, Source::Joined(Box::new(joined)), None, Kind::Text)
     }
 
     pub(crate) fn set_container(&mut self, id: NodeId) {
         self.nodes[id].kind = Kind::Container;
     }
 
-    fn push(&mut self, node: Node) -> NodeId {
-        self.nodes.push(node);
+    fn push(
+        &mut self,
+        parent: NodeId,
+        source: Source,
+        field: Option<Stretch>,
+        kind: Kind,
+    ) -> NodeId {
+        let parent = u32::try_from(parent).expect("no more nodes than bytes");
+        self.nodes.push(Node { parent, kind, field, source });
         self.nodes.len() - 1
     }
 
@@ -217,30 +239,51 @@ impl<'b> Reading<'b> {
             return vec![range];
         }
         let node = &self.nodes[id];
-        node.touched(&range)
-            .flat_map(|(piece, local)| self.lift(node.parent, piece.in_parent(&local)))
-            .collect()
+        match &node.source {
+            Source::Slice(slice) => {
+                let base = slice.range().start;
+                self.lift(node.parent(), base + range.start..base + range.end)
+            }
+            Source::Joined(joined) => joined
+                .touched(&range)
+                .flat_map(|(piece, local)| self.lift(node.parent(), piece.in_parent(&local)))
+                .collect(),
+        }
     }
 
     /// Carries edits of nodes down to the body and gives the edited body.
-    pub(crate) fn rewrite(&self, mut edits: Vec<Vec<Edit>>) -> Vec<u8> {
-        debug_assert_eq!(edits.len(), self.nodes.len());
-        for id in (1..self.nodes.len()).rev() {
-            let own = settle(std::mem::take(&mut edits[id]));
-            if own.is_empty() {
-                continue;
+    pub(crate) fn rewrite(&self, mut edits: BTreeMap<NodeId, Vec<Edit>>) -> Vec<u8> {
+        // Children come after their parents, so the last is always complete.
+        while let Some((id, own)) = edits.pop_last() {
+            let own = settle(own);
+            if id == Self::BODY {
+                return apply(self.body, &own);
             }
             let node = &self.nodes[id];
-            let carried = node.carry(self.text(id), &own);
-            edits[node.parent].extend(carried);
+            let carried = match &node.source {
+                Source::Slice(slice) => carry_slice(slice.range().start, own),
+                Source::Joined(joined) => joined.carry(&own),
+            };
+            edits.entry(node.parent()).or_default().extend(carried);
         }
-        apply(self.body, &settle(std::mem::take(&mut edits[Self::BODY])))
+        self.body.to_vec()
     }
 }
 
 impl Node {
-    /// The pieces a range of the node's text touches, each with the touched range in the piece's
-    /// own coordinates.
+    fn parent(&self) -> NodeId {
+        self.parent as NodeId
+    }
+}
+
+fn carry_slice(base: usize, edits: Vec<Edit>) -> Vec<Edit> {
+    let moved = |range: Range<usize>| base + range.start..base + range.end;
+    edits.into_iter().map(|edit| Edit { range: moved(edit.range), ..edit }).collect()
+}
+
+impl Joined {
+    /// The pieces a range of the text touches, each with the touched range in the piece's own
+    /// coordinates.
     fn touched(&self, range: &Range<usize>) -> impl Iterator<Item = (&Piece, Range<usize>)> {
         let first = self.pieces.partition_point(|p| p.start + p.len <= range.start);
         let (start, end) = (range.start, range.end);
@@ -250,11 +293,11 @@ impl Node {
             .map(move |p| (p, start.max(p.start) - p.start..end.min(p.start + p.len) - p.start))
     }
 
-    /// Edits of this node's text as edits of its parent's. A replacement goes where the edit
-    /// begins; from the other pieces it touches, the text is taken out.
-    fn carry(&self, text: &[u8], edits: &[Edit]) -> Vec<Edit> {
+    /// Edits of this text as edits of its parent's. A replacement goes where the edit begins; from
+    /// the other pieces it touches, the text is taken out.
+    fn carry(&self, edits: &[Edit]) -> Vec<Edit> {
         if let [Piece { coding: Coding::Base64, parent, .. }] = &self.pieces[..] {
-            let encoded = STANDARD.encode(apply(text, edits));
+            let encoded = STANDARD.encode(apply(&self.text, edits));
             return vec![Edit { range: parent.clone(), with: encoded.into_bytes() }];
         }
         let mut carried = Vec::new();
@@ -264,7 +307,7 @@ impl Node {
             let mut with = &edit.with[..];
             for (piece, local) in self.touched(&edit.range) {
                 if let Some(done) = last.filter(|done| !std::ptr::eq(*done, piece)) {
-                    done.update_copies(text, &std::mem::take(&mut token), &mut carried);
+                    done.update_copies(&self.text, &std::mem::take(&mut token), &mut carried);
                 }
                 last = Some(piece);
                 let mut written = Vec::new();
@@ -278,7 +321,7 @@ impl Node {
             }
         }
         if let Some(done) = last {
-            done.update_copies(text, &token, &mut carried);
+            done.update_copies(&self.text, &token, &mut carried);
         }
         carried
     }

@@ -1,5 +1,6 @@
 //! The redactor: reads a body, finds, replaces, and reads the result again until nothing is found.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::hits::Hits;
 use crate::operator::{Operator, mask};
 use crate::policy::{Attachments, Policy};
 use crate::pseudonyms::{Pseudonyms, canonical};
-use crate::reading::Kind;
+use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
 
 /// A rule set and a policy, ready to redact. Cheap to clone and to share between threads.
@@ -63,7 +64,7 @@ impl Redactor {
     /// If the body's encoding cannot be undone or it is too large.
     pub fn find(&self, body: &CapturedBody) -> Result<Vec<BodyFinding>, RedactError> {
         let policy = &self.policy;
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.max_bytes)?;
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
         if attachment::is_binary(bytes) {
             return Ok(Vec::new());
@@ -141,7 +142,7 @@ impl ExchangeRedactor {
     /// then not be stored.
     pub fn redact(&mut self, body: CapturedBody) -> Result<RedactedBody, RedactError> {
         let policy = Arc::clone(&self.redactor.policy);
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.max_bytes)?;
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
         let mut report = Report {
             rule_set: self.redactor.rules.digest().to_string(),
@@ -198,7 +199,7 @@ impl ExchangeRedactor {
             self.pseudonyms.learn(hit.rule, hit.value(reading));
         }
         hits.echo(reading, &self.pseudonyms);
-        let mut edits: Vec<Vec<Edit>> = (0..reading.len()).map(|_| Vec::new()).collect();
+        let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         let placed = hits.placed(reading, false);
         let mut changed = !placed.is_empty();
         for (hit, _) in placed {
@@ -225,14 +226,15 @@ impl ExchangeRedactor {
                 };
                 Edit { range: hit.span.clone(), with }
             };
-            edits[hit.node].push(edit);
+            edits.entry(hit.node).or_default().push(edit);
         }
         if policy.attachments == Attachments::Drop {
             for (node, attachment) in &explored.attachments {
                 report.attachments_dropped += 1;
                 changed = true;
                 let with = description(&policy, &attachment.media_type, &attachment.decoded);
-                edits[*node].push(Edit { range: attachment.range.clone(), with });
+                let edit = Edit { range: attachment.range.clone(), with };
+                edits.entry(*node).or_default().push(edit);
             }
         }
         changed.then(|| reading.rewrite(edits))
