@@ -46,6 +46,11 @@ impl Garage {
     /// The secret that belongs to [`ACCESS_KEY`](Self::ACCESS_KEY).
     pub const SECRET_KEY: &str = "5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f";
 
+    /// Whether there is a program to start.
+    pub fn is_installed() -> bool {
+        std::env::var_os(PROGRAM_VARIABLE).is_some()
+    }
+
     /// Starts a server; `None`, after saying so, if there is no program. The test then returns:
     ///
     /// ```ignore
@@ -69,7 +74,8 @@ impl Garage {
     }
 
     /// What an AWS client reads from its environment, for the [`Command`] of a child.
-    pub fn credentials(&self) -> [(&'static str, &'static str); 3] {
+    #[must_use]
+    pub fn credentials() -> [(&'static str, &'static str); 3] {
         [
             ("AWS_ACCESS_KEY_ID", Self::ACCESS_KEY),
             ("AWS_SECRET_ACCESS_KEY", Self::SECRET_KEY),
