@@ -1,15 +1,18 @@
 //! Where things lie on disk, and what can be set.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oubliette_catalog::Catalog;
+use oubliette_catalog::{Catalog, SqliteCatalog};
 use oubliette_detect::{Limits, Pack};
-use oubliette_keytree::KeyTree;
-use oubliette_store::{ObjectStore, S3Settings, SpoolLimits};
+use oubliette_keytree::{FileRootStore, KeyTree};
+use oubliette_store::{FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Result, ServiceError};
+use crate::oubliette::Oubliette;
 use crate::service_key::ServiceKey;
 
 /// Where the embedded default keeps everything: one folder for data, another for keys.
@@ -115,4 +118,105 @@ pub struct Components {
     pub service_key: ServiceKey,
     /// What can be set.
     pub options: Options,
+}
+
+impl Oubliette {
+    /// Opens the embedded default: one folder for data, one for keys, the machine's clock. Makes
+    /// what is not there, once, at the first start. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// `Configuration`, with the mend, if a folder cannot be used or belongs to another process, a
+    /// key is missing beside existing data, keys and catalog are of different times, or the catalog
+    /// was written by a newer release.
+    pub async fn open(layout: Layout, options: Options) -> Result<Self> {
+        Self::start(layout.components(options, Arc::new(SystemClock)).await?).await
+    }
+}
+
+impl Layout {
+    /// Opens everything in its place, for [`Oubliette::start`] with another clock or store.
+    ///
+    /// # Errors
+    /// As [`Oubliette::open`].
+    pub async fn components(self, options: Options, clock: Arc<dyn Clock>) -> Result<Components> {
+        let (layout, opened) = tokio::task::spawn_blocking(move || {
+            let opened = self.open_catalog_and_keys();
+            (self, opened)
+        })
+        .await
+        .map_err(|_| ServiceError::internal("opening the data folder failed"))?;
+        let (catalog, tree, service_key) = opened?;
+        let store: Arc<dyn ObjectStore> = match &layout.store {
+            StoreLayout::Folder(folder) => {
+                let objects = folder.clone().unwrap_or_else(|| layout.data_dir.join("objects"));
+                Arc::new(FolderStore::open(objects).await?)
+            }
+            StoreLayout::S3(settings) => Arc::new(S3Store::connect(settings).await?),
+        };
+        Ok(Components {
+            catalog: Arc::new(catalog),
+            tree,
+            store,
+            spool_dir: layout.spool_dir(),
+            spool: layout.spool,
+            clock,
+            service_key,
+            options,
+        })
+    }
+
+    /// The root file is locked first: it decides who may touch the rest.
+    fn open_catalog_and_keys(&self) -> Result<(SqliteCatalog, KeyTree, ServiceKey)> {
+        make_private_folder(&self.data_dir)?;
+        let root = FileRootStore::open(&self.root_file)?;
+        if let Some(folder) = self.service_key_file.parent()
+            && !folder.as_os_str().is_empty()
+        {
+            make_private_folder(folder)?;
+        }
+        let is_there = |path: &PathBuf| {
+            path.try_exists().map_err(|cause| {
+                ServiceError::configuration(format!(
+                    "{} cannot be looked at: check its path and permissions",
+                    path.display()
+                ))
+                .with_source(cause)
+            })
+        };
+        let service_key = match ServiceKey::load(&self.service_key_file)? {
+            Some(key) => key,
+            // Made before anything that depends on it, so a crash here leaves a first start.
+            None if !is_there(&self.catalog_file())? && !is_there(&self.root_file)? => {
+                ServiceKey::create(&self.service_key_file)?
+            }
+            None => {
+                return Err(ServiceError::configuration(format!(
+                    "missing service key {}: there is data already, and without the key no account \
+                     is found in it; put the file back where it was, or use a new data folder and a \
+                     new root key",
+                    self.service_key_file.display()
+                )));
+            }
+        };
+        let catalog = SqliteCatalog::open(self.catalog_file())?;
+        let tree = KeyTree::open(root, catalog.pages()?)?;
+        Ok((catalog, tree, service_key))
+    }
+}
+
+fn make_private_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|cause| {
+        ServiceError::configuration(format!(
+            "folder {} cannot be made: check its path and permissions",
+            folder.display()
+        ))
+        .with_source(cause)
+    })
 }

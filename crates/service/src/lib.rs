@@ -1,19 +1,29 @@
 //! The use cases: capture, read, shred, expire, redact again, tickets, settings.
 
 mod access;
+mod accounts;
 mod api_keys;
 mod capture;
 mod clock;
+mod committer;
 mod error;
 mod expire;
 mod layout;
+mod leases;
 mod metrics;
+mod orphans;
 mod oubliette;
+mod pipeline;
+mod policy;
+mod queue;
 mod read;
+mod record;
+mod recover;
 mod reredact;
 mod service_key;
 mod shred;
 mod tickets;
+mod workers;
 
 pub use access::Principal;
 pub use api_keys::NewApiKey;

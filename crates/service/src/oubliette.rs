@@ -1,31 +1,35 @@
 //! The service itself: one value through which every use case goes.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use oubliette_catalog::{
-    Account, AccountId, ApiKey, AuditRow, Capture, CaptureFilter, Cursor, ExchangeId,
-    ExchangeRecord, Grant, Page, Part, Parts, Role, Settings, SettingsChange, Ticket,
-};
+use oubliette_catalog::{AccountId, AuditEvent, Catalog};
+use oubliette_keytree::{Hour, KeyTree};
+use oubliette_store::{ObjectStore, Spool};
+use tokio::sync::Notify;
 
 use crate::access::Principal;
-use crate::api_keys::NewApiKey;
-use crate::capture::{CaptureOutcome, Envelope};
-use crate::error::Result;
-use crate::expire::ExpireOutcome;
-use crate::layout::{Components, Layout, Options};
-use crate::metrics::{Counters, Status};
-use crate::read::ReadBody;
-use crate::reredact::{ReredactOutcome, ReredactProgress, ReredactRange};
-use crate::shred::{GenerationChange, ShredOutcome};
-use crate::tickets::NewGrant;
+use crate::clock::Clock;
+use crate::committer::Committer;
+use crate::error::{Result, ServiceError};
+use crate::expire::Expiry;
+use crate::layout::Components;
+use crate::leases::Leases;
+use crate::metrics::Metrics;
+use crate::orphans::Orphans;
+use crate::policy::Policies;
+use crate::queue::Queue;
+use crate::reredact::UnderWay;
+use crate::service_key::ServiceKey;
+use crate::workers::Workers;
 
 /// The service. Cheap to clone; every clone is the same service.
 ///
 /// Dropping the last clone without [`close`](Self::close) is like a crash: nothing that was
 /// acknowledged is lost.
-#[derive(Debug, Clone)]
-pub struct Oubliette(Arc<()>);
+#[derive(Clone)]
+pub struct Oubliette(Arc<Inner>);
 
 /// What [`Oubliette::close`] has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,47 +41,162 @@ pub struct Closed {
     pub segments: usize,
 }
 
-#[allow(missing_docs, unused_variables, reason = "signatures first; the bodies follow")]
 impl Oubliette {
-    pub async fn open(layout: Layout, options: Options) -> Result<Self> { unimplemented!() }
-    pub async fn start(components: Components) -> Result<Self> { unimplemented!() }
-    pub fn now_ms(&self) -> i64 { unimplemented!() }
-    pub async fn close(&self, deadline: Duration) -> Result<Closed> { unimplemented!() }
+    /// Puts the service together, finishes what an earlier life left undone, and starts what runs
+    /// in the background. Must be called inside a tokio runtime.
+    ///
+    /// In this order: keys that were to be erased are erased, records that a crash left without a
+    /// row get theirs, then captures are taken.
+    ///
+    /// # Errors
+    /// `Configuration` with the mend if a folder or a rule pack cannot be used, and whatever the
+    /// parts report.
+    pub async fn start(components: Components) -> Result<Self> {
+        let Components { catalog, tree, store, spool_dir, spool, clock, service_key, options } =
+            components;
+        let tree = Arc::new(tree);
+        let key = Arc::new(service_key);
+        let workers = Arc::new(Workers::start(options.threads)?);
+        let policies =
+            Policies::new(Arc::clone(&catalog), Arc::clone(&workers), Arc::clone(&key), &options)
+                .await?;
+        let seconds: oubliette_store::Clock = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now_ms().div_euclid(1000))
+        };
+        let (spool, recovered) = Spool::open(spool_dir, spool, Arc::clone(&store), seconds).await?;
+        let wake = Arc::new(Notify::new());
+        let inner = Arc::new(Inner {
+            committer: Committer::start(Arc::clone(&tree), Arc::clone(&catalog)),
+            leases: Leases::new(Arc::clone(&catalog), Arc::clone(&tree)),
+            queue: Arc::new(Queue::new(options.queue_captures, options.queue_bytes)),
+            metrics: Metrics::default(),
+            expiry: Expiry::default(),
+            orphans: Orphans::default(),
+            under_way: Arc::new(UnderWay::default()),
+            wake: Arc::clone(&wake),
+            catalog,
+            tree,
+            store,
+            spool,
+            clock,
+            key,
+            workers,
+            policies,
+        });
+        inner.finish_shreds().await?;
+        inner.recover(&recovered).await?;
+        tokio::spawn(in_background(Arc::downgrade(&inner), wake, options.expire_every));
+        Ok(Self(inner))
+    }
 
-    pub async fn capture(&self, by: &Principal, envelope: Envelope) -> Result<CaptureOutcome> { unimplemented!() }
-    pub async fn captures(&self, by: &Principal, account: &AccountId, filter: CaptureFilter) -> Result<Page<Capture>> { unimplemented!() }
-    pub async fn exchange(&self, by: &Principal, account: &AccountId, exchange: &ExchangeId) -> Result<ExchangeRecord> { unimplemented!() }
-    pub async fn read(&self, by: &Principal, account: &AccountId, exchange: &ExchangeId, part: Part) -> Result<ReadBody> { unimplemented!() }
+    /// Now, in Unix milliseconds, by the service's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
 
-    pub async fn shred(&self, by: &Principal, account: &AccountId, exchange: &ExchangeId, parts: Parts) -> Result<ShredOutcome> { unimplemented!() }
-    pub async fn shred_account(&self, by: &Principal, account: &AccountId) -> Result<ShredOutcome> { unimplemented!() }
-    pub async fn close_account(&self, by: &Principal, account: &AccountId) -> Result<ShredOutcome> { unimplemented!() }
-    pub async fn expire(&self, by: &Principal) -> Result<ExpireOutcome> { unimplemented!() }
-    pub async fn reredact(&self, by: &Principal, account: &AccountId, range: ReredactRange, dry_run: bool, progress: impl FnMut(&ReredactProgress) + Send) -> Result<ReredactOutcome> { unimplemented!() }
+    /// Takes no more captures, finishes those in hand, and brings the spool to the object store,
+    /// all within `deadline`. Reading goes on to work.
+    ///
+    /// # Errors
+    /// `Unavailable` if it has been closed before.
+    pub async fn close(&self, deadline: Duration) -> Result<Closed> {
+        let inner = &self.0;
+        let end = tokio::time::Instant::now() + deadline;
+        inner.queue.close();
+        let captures = inner.queue.emptied(deadline).await;
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        let flushed = inner.spool.close(left).await?;
+        Ok(Closed { captures, segments: flushed.left })
+    }
 
-    pub async fn create_account(&self, by: &Principal, account: &AccountId) -> Result<Account> { unimplemented!() }
-    pub async fn accounts(&self, by: &Principal, cursor: Option<Cursor>, limit: u32) -> Result<Page<Account>> { unimplemented!() }
-    pub async fn account(&self, by: &Principal, account: &AccountId) -> Result<Account> { unimplemented!() }
-    pub async fn settings(&self, by: &Principal, account: &AccountId) -> Result<Settings> { unimplemented!() }
-    pub async fn change_settings(&self, by: &Principal, account: &AccountId, change: SettingsChange) -> Result<Settings> { unimplemented!() }
-    pub async fn audit(&self, by: &Principal, account: &AccountId, cursor: Option<Cursor>, limit: u32) -> Result<Page<AuditRow>> { unimplemented!() }
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+}
 
-    pub async fn open_ticket(&self, by: &Principal, account: &AccountId, subject: String) -> Result<Ticket> { unimplemented!() }
-    pub async fn tickets(&self, by: &Principal, account: &AccountId, cursor: Option<Cursor>, limit: u32) -> Result<Page<Ticket>> { unimplemented!() }
-    pub async fn close_ticket(&self, by: &Principal, account: &AccountId, ticket: &str) -> Result<Ticket> { unimplemented!() }
-    pub async fn grant(&self, by: &Principal, account: &AccountId, ticket: &str, grant: NewGrant) -> Result<Grant> { unimplemented!() }
-    pub async fn grants(&self, by: &Principal, account: &AccountId) -> Result<Vec<Grant>> { unimplemented!() }
-    pub async fn revoke_grant(&self, by: &Principal, account: &AccountId, grant: &str) -> Result<Grant> { unimplemented!() }
+impl fmt::Debug for Oubliette {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oubliette")
+            .field("catalog", &self.0.catalog)
+            .field("spool", &self.0.spool)
+            .finish_non_exhaustive()
+    }
+}
 
-    pub async fn authenticate(&self, presented: &str) -> Result<Principal> { unimplemented!() }
-    pub async fn create_api_key(&self, by: &Principal, role: Role, account: Option<AccountId>, name: String) -> Result<NewApiKey> { unimplemented!() }
-    pub async fn api_keys(&self, by: &Principal) -> Result<Vec<ApiKey>> { unimplemented!() }
-    pub async fn revoke_api_key(&self, by: &Principal, id: &str) -> Result<ApiKey> { unimplemented!() }
+/// What all use cases share.
+pub(crate) struct Inner {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) tree: Arc<KeyTree>,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) spool: Spool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) key: Arc<ServiceKey>,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) policies: Policies,
+    pub(crate) committer: Committer,
+    pub(crate) leases: Leases,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) metrics: Metrics,
+    pub(crate) expiry: Expiry,
+    pub(crate) orphans: Orphans,
+    pub(crate) under_way: Arc<UnderWay>,
+    /// Brings the next round in the background forward.
+    pub(crate) wake: Arc<Notify>,
+}
 
-    pub fn key_status(&self, by: &Principal) -> Result<oubliette_keytree::Status> { unimplemented!() }
-    pub async fn rotate_keys(&self, by: &Principal) -> Result<GenerationChange> { unimplemented!() }
-    pub async fn status(&self, by: &Principal) -> Result<Status> { unimplemented!() }
-    pub async fn ready(&self) -> Result<()> { unimplemented!() }
-    pub async fn metrics(&self) -> Status { unimplemented!() }
-    pub fn counters(&self) -> Counters { unimplemented!() }
+impl Inner {
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    pub(crate) fn hour(&self) -> Hour {
+        Hour::from_unix_seconds(self.now_ms().div_euclid(1000))
+    }
+
+    /// Records what is about to be done. Durable when it returns.
+    pub(crate) async fn record(
+        &self,
+        by: &Principal,
+        account: Option<&AccountId>,
+        action: &str,
+        subject: impl Into<String>,
+        detail: serde_json::Value,
+    ) -> Result<()> {
+        let event = AuditEvent {
+            at: self.now_ms(),
+            account: account.cloned(),
+            actor: by.actor(),
+            action: action.to_owned(),
+            subject: subject.into(),
+            detail,
+        };
+        self.catalog.append_audit(event).await?;
+        Ok(())
+    }
+}
+
+/// A new id: a letter for what it is of, and 80 random bits. Unguessable, though nothing rests on
+/// that.
+pub(crate) fn new_id(kind: char) -> Result<String> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(ServiceError::no_randomness)?;
+    Ok(format!("{kind}{}", hex::encode(bytes)))
+}
+
+/// What is done every minute, or sooner if woken, for as long as the service lives.
+async fn in_background(service: Weak<Inner>, wake: Arc<Notify>, every: Duration) {
+    // Held only while it works: the service may be dropped in between, which wakes it too.
+    while let Some(inner) = service.upgrade() {
+        inner.round().await;
+        drop(inner);
+        let _ = tokio::time::timeout(every, wake.notified()).await; // either is reason enough
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.wake.notify_one();
+    }
 }

@@ -37,7 +37,11 @@ impl ServiceKey {
                 .expect("32 bytes are one block of SHA-256, of the 255 that HKDF gives");
             key
         };
-        Self { api_keys: derive("api-keys"), tags: derive("account-tags"), hashes: derive("hashes") }
+        Self {
+            api_keys: derive("api-keys"),
+            tags: derive("account-tags"),
+            hashes: derive("hashes"),
+        }
     }
 
     /// Reads the key file, which nobody but its owner may read; `None` if there is none.

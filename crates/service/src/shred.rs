@@ -1,7 +1,13 @@
-//! Forgetting because someone asked.
+//! Forgetting because someone asked: audit, mark, erase the key, strike off, answer.
 
-use oubliette_keytree::Generation;
+use oubliette_catalog::{AccountId, ExchangeId, Parts, PendingShred, SettingsChange, ShredTarget};
+use oubliette_keytree::{Generation, Op};
 use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use crate::access::Principal;
+use crate::error::{Result, ServiceError};
+use crate::oubliette::{Inner, Oubliette};
 
 /// What a shred did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,4 +31,191 @@ pub struct GenerationChange {
 
 fn number<S: Serializer>(generation: &Generation, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(generation.number())
+}
+
+impl Oubliette {
+    /// Forgets one or both bodies of an exchange for good. Its neighbours stay. What comes in for
+    /// these parts later is refused.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`. After `Unavailable` nobody is led to the bodies any more, but their
+    /// keys may not be erased yet; that is tried again, also by asking once more.
+    pub async fn shred(
+        &self,
+        by: &Principal,
+        account: &AccountId,
+        exchange: &ExchangeId,
+        parts: Parts,
+    ) -> Result<ShredOutcome> {
+        by.must_own(account)?;
+        let inner = self.inner();
+        inner.catalog.exchange(account, exchange).await?; // so that the audit names what exists
+        let detail = json!({ "parts": parts });
+        inner.record(by, Some(account), "exchange.shred", exchange.as_str(), detail).await?;
+        let pending = inner.catalog.mark_shredded(account, exchange, parts, inner.now_ms()).await?;
+        if pending.is_empty() {
+            // Dead already. But is its key gone? The answer says so, so it had better be.
+            inner.finish_shreds().await?;
+            let now = inner.tree.status()?.generation;
+            let generation = GenerationChange { from: now, to: now };
+            return Ok(ShredOutcome { shredded: 0, generation });
+        }
+        let generation = inner.erase_leaves(&pending).await?;
+        let shredded = pending.len() as u64;
+        inner.metrics.count(|counters| counters.shredded += shredded);
+        Ok(ShredOutcome { shredded, generation })
+    }
+
+    /// Forgets everything captured so far, at a cost that does not depend on how much that is. The
+    /// account and its settings stay; capture is switched off.
+    ///
+    /// Captures that are under way are waited for, so nothing that was captured before this returns
+    /// can be read afterwards.
+    ///
+    /// # Errors
+    /// As [`shred`](Self::shred).
+    pub async fn shred_account(&self, by: &Principal, account: &AccountId) -> Result<ShredOutcome> {
+        by.must_own(account)?;
+        let inner = self.inner();
+        let gate = inner.policies.gate(account).await?;
+        let mut policy = gate.change().await?;
+        inner.record(by, Some(account), "account.shred", account.as_str(), json!({})).await?;
+        let now = inner.now_ms();
+        let off = SettingsChange { capture: Some(false), ..SettingsChange::default() };
+        let settings = inner.catalog.change_settings(account, off, &by.actor(), now).await?;
+        if let Some(policy) = policy.as_mut() {
+            policy.settings = settings;
+        }
+        let pending = inner.catalog.mark_account_shredded(account, now).await?;
+        inner.leases.drop_account(gate.tag).await;
+        let ops = vec![Op::PruneAccount(gate.tag), Op::CreateAccount(gate.tag)];
+        let generation = inner.committer.commit_shreds(ops, vec![pending.id]).await?;
+        inner.metrics.count(|counters| counters.shredded += 1);
+        Ok(ShredOutcome { shredded: 1, generation })
+    }
+
+    /// Forgets everything of an account and closes it for good: its settings, tickets, grants and
+    /// API keys go, its name and its audit rows stay.
+    ///
+    /// # Errors
+    /// As [`shred`](Self::shred).
+    pub async fn close_account(&self, by: &Principal, account: &AccountId) -> Result<ShredOutcome> {
+        by.must_own_or_operate(account)?;
+        let inner = self.inner();
+        let gate = inner.policies.gate(account).await?;
+        let mut policy = gate.change().await?;
+        inner.record(by, Some(account), "account.close", account.as_str(), json!({})).await?;
+        let pending = inner.catalog.remove_account(account, inner.now_ms()).await?;
+        *policy = None;
+        inner.leases.drop_account(gate.tag).await;
+        let ops = vec![Op::PruneAccount(gate.tag)];
+        let generation = inner.committer.commit_shreds(ops, vec![pending.id]).await?;
+        inner.metrics.count(|counters| counters.shredded += 1);
+        Ok(ShredOutcome { shredded: 1, generation })
+    }
+
+    /// The size and the generation of the key state.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Unavailable` if the keys cannot be used until a restart.
+    pub fn key_status(&self, by: &Principal) -> Result<oubliette_keytree::Status> {
+        by.must_operate()?;
+        Ok(self.inner().tree.status()?)
+    }
+
+    /// Puts a new root key in force and erases the present one.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Unavailable`.
+    pub async fn rotate_keys(&self, by: &Principal) -> Result<GenerationChange> {
+        by.must_operate()?;
+        let inner = self.inner();
+        inner.record(by, None, "keys.rotate", "root", json!({})).await?;
+        // The tree turns its root over when something changes: an account that comes and goes.
+        let mut tag = [0; 16];
+        getrandom::fill(&mut tag).map_err(ServiceError::no_randomness)?;
+        let nobody = oubliette_keytree::AccountTag::from_bytes(tag);
+        inner.committer.commit(vec![Op::CreateAccount(nobody), Op::PruneAccount(nobody)]).await
+    }
+}
+
+impl Inner {
+    /// Erases what is still on the catalog's list. All of it, or an error.
+    pub(crate) async fn finish_shreds(&self) -> Result<()> {
+        let mut after = None;
+        loop {
+            let pending = self.catalog.pending_shreds(after, PAGE).await?;
+            let Some(last) = pending.last() else { return Ok(()) };
+            after = Some(last.id);
+            let (leaves, trees): (Vec<_>, Vec<_>) =
+                pending.into_iter().partition(|shred| matches!(shred.target, ShredTarget::Leaf(_)));
+            if !leaves.is_empty() {
+                self.erase_leaves(&leaves).await?;
+            }
+            for shred in &trees {
+                self.erase_tree(shred).await?;
+            }
+        }
+    }
+
+    /// Whether the account's whole tree is still to be erased. Until it is, there must be no new
+    /// leaves in it. Asked with the policy held alone.
+    pub(crate) async fn awaits_erasure(&self, account: &AccountId) -> Result<bool> {
+        let mut after = None;
+        loop {
+            let pending = self.catalog.pending_shreds(after, PAGE).await?;
+            let Some(last) = pending.last() else { return Ok(false) };
+            after = Some(last.id);
+            if pending.iter().any(|shred| is_tree_of(shred, account)) {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn erase_leaves(&self, pending: &[PendingShred]) -> Result<GenerationChange> {
+        let ops = pending.iter().map(|shred| {
+            let tag = self.key.account_tag(&shred.account);
+            match shred.target {
+                ShredTarget::Leaf(address) => Op::PruneLeaf(tag, address),
+                ShredTarget::Account => Op::PruneAccount(tag),
+            }
+        });
+        let ids = pending.iter().map(|shred| shred.id).collect();
+        self.committer.commit_shreds(ops.collect(), ids).await
+    }
+
+    /// Erases a whole tree, with nothing under way in it, unless someone else has done so since the
+    /// list was read: by now there may be new leaves in use.
+    async fn erase_tree(&self, shred: &PendingShred) -> Result<()> {
+        let gate = match self.policies.gate(&shred.account).await {
+            Ok(gate) => gate,
+            Err(error) if error.kind() == crate::ServiceErrorKind::NotFound => {
+                // Closed, so there is nothing new and nothing under way.
+                let tag = self.key.account_tag(&shred.account);
+                self.committer.commit_shreds(vec![Op::PruneAccount(tag)], vec![shred.id]).await?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let policy = gate.change().await;
+        let before = shred.id.checked_sub(1);
+        let still = self.catalog.pending_shreds(before, 1).await?;
+        if still.first().is_none_or(|first| first.id != shred.id) {
+            return Ok(());
+        }
+        self.leases.drop_account(gate.tag).await;
+        let mut ops = vec![Op::PruneAccount(gate.tag)];
+        if policy.is_ok() {
+            ops.push(Op::CreateAccount(gate.tag));
+        }
+        self.committer.commit_shreds(ops, vec![shred.id]).await?;
+        Ok(())
+    }
+}
+
+/// How many pending shreds are looked at together, and erased in one commit.
+const PAGE: u32 = 1000;
+
+fn is_tree_of(shred: &PendingShred, account: &AccountId) -> bool {
+    shred.target == ShredTarget::Account && shred.account == *account
 }

@@ -1,0 +1,138 @@
+//! What a crash left: records that lie in the spool and have no row.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use oubliette_catalog::{AccountId, CatalogErrorKind, Entry, NewExchange};
+use oubliette_keytree::{AccountTag, LeafAddress, Op};
+use oubliette_seal::Expected;
+use oubliette_store::{Recovered, RecoveredRecord, StoreErrorKind};
+
+use crate::error::{Result, ServiceError};
+use crate::oubliette::Inner;
+use crate::record::Inside;
+use crate::workers::with_opener;
+
+/// What recovery did, for the log.
+#[derive(Debug, Default)]
+struct Found {
+    entered: u64,
+    erased: u64,
+    unreadable: u64,
+}
+
+impl Inner {
+    /// Gives records without a row theirs, from what is sealed inside them, or erases their keys:
+    /// if the account does not capture any more, or another record of the same part stands already.
+    ///
+    /// Nobody was told that such a record is kept, since rows come before answers.
+    pub(crate) async fn recover(&self, recovered: &Recovered) -> Result<()> {
+        for damaged in &recovered.damaged {
+            let (key, whole) = (damaged.object_key, damaged.whole_records);
+            tracing::error!(%key, whole, path = %damaged.path.display(), "a spool file was damaged");
+        }
+        if recovered.segments.is_empty() {
+            return Ok(());
+        }
+        let accounts: HashMap<AccountTag, AccountId> = self
+            .all_accounts()
+            .await?
+            .into_iter()
+            .map(|account| (self.key.account_tag(&account.id), account.id))
+            .collect();
+        let found = stream::iter(recovered.records())
+            .map(Ok::<_, ServiceError>)
+            .try_filter_map(|record| {
+                // Of an account that is closed, the tree is gone.
+                let account = accounts.get(&record.account).cloned();
+                async move { Ok(account.map(|account| (account, record))) }
+            })
+            .map(|known| async {
+                let (account, record) = known?;
+                self.recover_one(&account, &record).await
+            })
+            .buffer_unordered(TOGETHER)
+            .try_fold(Found::default(), |mut found, fate| async move {
+                match fate {
+                    Fate::Known | Fate::Forgotten => {}
+                    Fate::Entered => found.entered += 1,
+                    Fate::Erased => found.erased += 1,
+                    Fate::Unreadable => found.unreadable += 1,
+                }
+                Ok(found)
+            })
+            .await?;
+        let Found { entered, erased, unreadable } = found;
+        if entered + erased + unreadable > 0 {
+            tracing::info!(entered, erased, unreadable, "records without a row were found");
+        }
+        // Duplicates among them are on the list now.
+        self.finish_shreds().await
+    }
+
+    async fn recover_one(&self, account: &AccountId, record: &RecoveredRecord) -> Result<Fate> {
+        let RecoveredRecord { location, account: tag, address } = *record;
+        match self.catalog.has_address(account, address).await {
+            Ok(true) => return Ok(Fate::Known),
+            Ok(false) => {}
+            Err(error) if error.kind() == CatalogErrorKind::NotFound => return Ok(Fate::Forgotten),
+            Err(error) => return Err(error.into()),
+        }
+        let Some(key) = self.tree.derive_leaf(tag, address)? else { return Ok(Fate::Forgotten) };
+        let gate = self.policies.gate(account).await?;
+        let policy = gate.hold().await?;
+        if !policy.settings.capture {
+            return self.erase_one(tag, address).await;
+        }
+        let bytes = match self.spool.read(&location).await {
+            Ok(bytes) => bytes,
+            Err(error)
+                if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) =>
+            {
+                return Ok(Fate::Unreadable);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let expected = Expected { account: tag, address };
+        let opened = self
+            .workers
+            .run(move || with_opener(|opener| opener.open(&bytes, &expected, &key)))
+            .await;
+        let Ok(Ok(opened)) = opened else { return Ok(Fate::Unreadable) };
+        let Ok(inside) = Inside::from_bytes(opened.exchange()) else {
+            return Ok(Fate::Unreadable);
+        };
+        if inside.exchange.account != *account {
+            return Ok(Fate::Unreadable);
+        }
+        let row = inside.row(address, &location, opened.content_type(), opened.report());
+        let new = NewExchange { exchange: inside.exchange, captures: vec![row] };
+        let entries = self.catalog.insert_batch(vec![new], self.now_ms()).await?;
+        Ok(match entries.into_iter().flatten().next() {
+            Some(Entry::Inserted) => Fate::Entered,
+            _ => Fate::Erased, // it is on the list of what is to be erased
+        })
+    }
+
+    async fn erase_one(&self, tag: AccountTag, address: LeafAddress) -> Result<Fate> {
+        self.committer.commit(vec![Op::PruneLeaf(tag, address)]).await?;
+        Ok(Fate::Erased)
+    }
+}
+
+/// What became of one record.
+enum Fate {
+    /// It has a row.
+    Known,
+    /// Its key is gone.
+    Forgotten,
+    /// It has a row now.
+    Entered,
+    /// Its key was to be erased.
+    Erased,
+    /// It is not what a record should be. Nothing points at it; its key goes with its hour.
+    Unreadable,
+}
+
+/// So many records are looked at at the same time; each may be a body in memory.
+const TOGETHER: usize = 16;
