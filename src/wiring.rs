@@ -1,0 +1,80 @@
+//! From settings to a running service.
+
+use std::time::Duration;
+
+use oubliette_server::ServerOptions;
+use oubliette_service::{Layout, Options, Oubliette, ServiceError, ServiceErrorKind, StoreLayout};
+use oubliette_store::{S3Settings, SpoolLimits};
+
+use crate::config::{Settings, Store};
+use crate::failure::{Failure, chain};
+use crate::rules;
+
+/// The runtime of everything that waits.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))
+}
+
+/// Opens the data folder.
+pub(crate) async fn open(settings: &Settings) -> Result<Oubliette, Failure> {
+    let options = Options {
+        queue_captures: settings.queue.captures,
+        queue_bytes: settings.queue.bytes,
+        packs: rules::packs(settings, &[])?,
+        ..Options::default()
+    };
+    Oubliette::open(layout(settings), options).await.map_err(|error| cannot_open(&error))
+}
+
+/// Makes durable what was acknowledged, and hands it to the object store if that is there.
+pub(crate) async fn close(oubliette: &Oubliette) -> Result<(), Failure> {
+    let closed = oubliette.close(CLOSE_WITHIN).await;
+    closed.map(|_| ()).map_err(|error| Failure::failed(chain(&error)))
+}
+
+/// For callers within the process: they have no reason to be slow, and may ask for a lot.
+pub(crate) fn patient(mut options: ServerOptions) -> ServerOptions {
+    options.request_timeout = Duration::from_secs(24 * 60 * 60);
+    options
+}
+
+fn layout(settings: &Settings) -> Layout {
+    let mut layout = Layout::new(&settings.data_dir, &settings.keys_dir);
+    layout.store = match &settings.store {
+        Store::Folder(path) => StoreLayout::Folder(Some(path.clone())),
+        Store::S3 { bucket, endpoint, region, path_style } => StoreLayout::S3(S3Settings {
+            bucket: bucket.clone(),
+            endpoint: endpoint.clone(),
+            region: region.clone(),
+            path_style: *path_style,
+        }),
+    };
+    layout.spool = SpoolLimits {
+        max_bytes: settings.spool.max_bytes,
+        min_free_bytes: settings.spool.min_free_bytes,
+        segment_bytes: settings.spool.segment_bytes,
+        max_age: settings.spool.max_age,
+        ..SpoolLimits::default()
+    };
+    layout
+}
+
+fn cannot_open(error: &ServiceError) -> Failure {
+    let message = chain(error);
+    if message.contains("in use") {
+        // Two ways to be in use, one way out.
+        return Failure::failed(format!(
+            "{message}; if a server runs on it, pass its --url (or OUBLIETTE_URL) and an API key"
+        ));
+    }
+    match error.kind() {
+        ServiceErrorKind::Configuration | ServiceErrorKind::Invalid => Failure::usage(message),
+        _ => Failure::failed(message),
+    }
+}
+
+/// Long enough for an upload to an object store that is there; what is left waits safely on disk.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
