@@ -143,7 +143,8 @@ fn base64_length(text: &[u8]) -> usize {
     body + padding
 }
 
-fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// Undoes base64 of either alphabet, padded or not, whole or cut off.
+pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent);

@@ -31,14 +31,20 @@ pub(crate) fn settle(mut edits: Vec<Edit>) -> Vec<Edit> {
 
 /// Applies settled edits.
 pub(crate) fn apply(text: &[u8], edits: &[Edit]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    for edit in edits {
+    apply_within(text, 0..text.len(), edits)
+}
+
+/// A stretch of a text with those settled edits applied that lie in it. None may lie across its ends.
+pub(crate) fn apply_within(text: &[u8], stretch: Range<usize>, edits: &[Edit]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(stretch.len());
+    let mut at = stretch.start;
+    let first = edits.partition_point(|edit| edit.range.start < stretch.start);
+    for edit in edits[first..].iter().take_while(|edit| edit.range.end <= stretch.end) {
         out.extend_from_slice(&text[at..edit.range.start]);
         out.extend_from_slice(&edit.with);
         at = edit.range.end;
     }
-    out.extend_from_slice(&text[at..]);
+    out.extend_from_slice(&text[at..stretch.end]);
     out
 }
 

@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use crate::attachment::{self, Attachment};
 use crate::delta::{self, Likeness};
+use crate::event_stream::{self, Frame};
 use crate::json::{self, Lexed, Path, Visit};
-use crate::reading::{Copies, Kind, NodeId, Reading, Stretch};
+use crate::reading::{Copies, Kind, NodeId, Part, Reading, Stretch};
 use crate::report::Format;
-use crate::sse::{self, Part};
+use crate::sse;
 
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
@@ -23,6 +24,8 @@ pub(crate) struct Explored<'b> {
     pub(crate) reading: Reading<'b>,
     pub(crate) format: Format,
     pub(crate) fell_back: bool,
+    /// Where part of a frame begins that a stream broke off in: it can neither be read nor kept.
+    pub(crate) lost_from: Option<usize>,
     /// Attachments that are not text, by the node they stand in.
     pub(crate) attachments: Vec<(NodeId, Attachment)>,
 }
@@ -34,6 +37,7 @@ pub(crate) fn explore(body: &[u8], hint: Option<Format>) -> Explored<'_> {
             reading: Reading::new(body),
             format: Format::Text,
             fell_back: false,
+            lost_from: None,
             attachments: Vec::new(),
         },
     };
@@ -55,6 +59,9 @@ pub(crate) fn explore(body: &[u8], hint: Option<Format>) -> Explored<'_> {
 
 /// What a body looks like.
 fn guess(body: &[u8]) -> Format {
+    if event_stream::looks_like(body) {
+        return Format::EventStream;
+    }
     if sse::looks_like(body) {
         return Format::Sse;
     }
@@ -88,6 +95,8 @@ struct Leaves {
     /// Whether deltas are looked for, and whether unknown ones are guessed at.
     deltas: Option<bool>,
     truncated: bool,
+    /// The node they are leaves of.
+    node: NodeId,
 }
 
 type Identities = HashMap<u32, Vec<u8>>;
@@ -115,7 +124,7 @@ struct Place {
 /// Deltas that belong together.
 struct Stream {
     field: Option<Stretch>,
-    stretches: Vec<(Range<usize>, Copies)>,
+    parts: Vec<Part>,
 }
 
 impl Explorer<'_> {
@@ -131,7 +140,7 @@ impl Explorer<'_> {
                 if matches!(lexed, Lexed::Broken(_)) || body.trim_ascii().is_empty() {
                     return false;
                 }
-                self.documents(Reading::BODY, vec![leaves], 0);
+                self.documents(vec![leaves], 0);
             }
             Format::Ndjson => {
                 let mut documents = Vec::new();
@@ -146,32 +155,40 @@ impl Explorer<'_> {
                     return false;
                 }
                 self.out.fell_back |= !rest.is_empty();
-                self.documents(Reading::BODY, documents, 0);
+                self.documents(documents, 0);
                 for line in rest {
                     self.text(Reading::BODY, line, None, 0);
                 }
             }
             Format::Sse => {
                 let parts = sse::parts(body);
-                if !parts.iter().any(|part| matches!(part, Part::Data(_))) {
+                if !parts.iter().any(|part| matches!(part, sse::Part::Data(_))) {
                     return false;
                 }
                 self.events(parts);
+            }
+            Format::EventStream => {
+                let (frames, end) = event_stream::frames(body);
+                if frames.is_empty() {
+                    return false;
+                }
+                self.out.lost_from = (end < body.len()).then_some(end);
+                self.binary_events(frames);
             }
             Format::Text | Format::Binary | Format::Unread => return false,
         }
         true
     }
 
-    fn events(&mut self, parts: Vec<Part>) {
+    fn events(&mut self, parts: Vec<sse::Part>) {
         let mut documents = Vec::new();
         let mut plain = Vec::new();
         for part in parts {
             match part {
-                Part::Other(value) => {
+                sse::Part::Other(value) => {
                     self.text(Reading::BODY, value, None, 0);
                 }
-                Part::Data(lines) => {
+                sse::Part::Data(lines) => {
                     let body = self.out.reading.text(Reading::BODY);
                     if let [line] = &lines[..] {
                         match lex(body, line, Some(true)) {
@@ -185,31 +202,72 @@ impl Explorer<'_> {
                         }
                     } else {
                         // One document over several lines; rare enough to be read by itself.
-                        let stretches = lines.into_iter().map(|l| (l, Copies::default())).collect();
-                        let node =
-                            self.out.reading.add_joined(Reading::BODY, stretches, false, None);
-                        self.open(node, 0);
+                        self.join(&lines);
                     }
                 }
             }
         }
-        self.documents(Reading::BODY, documents, 0);
+        self.documents(documents, 0);
         // Streams of bare text: values may be split over events here too.
         if plain.len() > 1 {
-            let stretches = plain.iter().map(|l| (l.clone(), Copies::default())).collect();
-            let node = self.out.reading.add_joined(Reading::BODY, stretches, false, None);
-            self.open(node, 0);
+            self.join(&plain);
         }
         for line in plain {
             self.text(Reading::BODY, line, None, 0);
         }
     }
 
-    /// Adds the leaves of documents that lie in `parent` as nodes.
-    fn documents(&mut self, parent: NodeId, documents: Vec<Leaves>, depth: usize) {
+    /// Frames of a binary event stream: JSON, or JSON in base64 in JSON, as InvokeModel wraps it.
+    fn binary_events(&mut self, frames: Vec<Frame>) {
+        let mut documents = Vec::new();
+        for frame in frames {
+            for value in frame.strings {
+                self.text(Reading::BODY, value, None, 0);
+            }
+            let body = self.out.reading.text(Reading::BODY);
+            let (lexed, mut leaves) = lex(body, &frame.payload, Some(true));
+            if lexed != Lexed::Whole {
+                self.out.fell_back |= !frame.payload.is_empty();
+                self.text(Reading::BODY, frame.payload, None, 0);
+                continue;
+            }
+            let chunk = leaves
+                .leaves
+                .iter()
+                .position(|leaf| leaf.field.is_some_and(|field| &body[field.range()] == b"bytes"));
+            let inner = chunk.and_then(|at| {
+                let raw = leaves.leaves[at].raw.range();
+                let decoded = attachment::decode(&body[raw.clone()])?;
+                let whole = json::lex(&decoded, &mut Ignore) == Lexed::Whole;
+                whole.then_some((at, raw, decoded))
+            });
+            if let Some((at, raw, decoded)) = inner {
+                leaves.leaves.remove(at);
+                let node = self.out.reading.add_base64(Reading::BODY, raw, decoded);
+                self.out.reading.set_container(node);
+                let text = self.out.reading.text(node);
+                let (_, inside) = lex(text, &(0..text.len()), Some(true));
+                documents.push(Leaves { node, ..inside });
+            }
+            documents.push(leaves);
+        }
+        self.documents(documents, 0);
+    }
+
+    /// Reads stretches of the body as one text.
+    fn join(&mut self, stretches: &[Range<usize>]) {
+        let part = |range: &Range<usize>| Part::new(Reading::BODY, range.clone());
+        let parts = stretches.iter().map(part).collect();
+        let node = self.out.reading.add_joined(parts, false, None);
+        self.open(node, 0);
+    }
+
+    /// Adds the leaves of documents as nodes.
+    fn documents(&mut self, documents: Vec<Leaves>, depth: usize) {
         let mut streams: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
         let mut unsure = Vec::new();
         for document in documents {
+            let parent = document.node;
             for leaf in document.leaves {
                 let raw = leaf.raw.range();
                 let (place, copies) = match leaf.role {
@@ -235,26 +293,25 @@ impl Explorer<'_> {
                 };
                 let key = place.stream(&document.identities);
                 if document.truncated {
-                    unsure.push((place.names, key.clone(), raw.clone()));
+                    unsure.push((place.names, key.clone(), Part::new(parent, raw.clone())));
                 }
                 let stream = streams
                     .entry(key)
-                    .or_insert_with(|| Stream { field: leaf.field, stretches: Vec::new() });
-                stream.stretches.push((raw, copies));
+                    .or_insert_with(|| Stream { field: leaf.field, parts: Vec::new() });
+                stream.parts.push(Part { node: parent, range: raw, copies });
             }
         }
         // A document that broke off may have lost what says which stream its delta goes on with, so
         // the delta is read as the end of each it could be of. More than a few are no honest event.
-        for (names, own, raw) in unsure.into_iter().take(MOST_UNSURE) {
+        for (names, own, part) in unsure.into_iter().take(MOST_UNSURE) {
             for (key, stream) in &mut streams {
                 if *key != own && key.starts_with(&names) {
-                    stream.stretches.push((raw.clone(), Copies::default()));
+                    stream.parts.push(Part::new(part.node, part.range.clone()));
                 }
             }
         }
         for stream in streams.into_values() {
-            let Stream { field, stretches } = stream;
-            let node = self.out.reading.add_joined(parent, stretches, true, field);
+            let node = self.out.reading.add_joined(stream.parts, true, stream.field);
             self.open(node, depth);
         }
     }
@@ -286,7 +343,7 @@ impl Explorer<'_> {
             let (lexed, leaves) = lex(text, &(0..text.len()), None);
             if lexed == Lexed::Whole {
                 self.out.reading.set_container(node);
-                self.documents(node, vec![leaves], depth + 1);
+                self.documents(vec![Leaves { node, ..leaves }], depth + 1);
                 return;
             }
         }

@@ -41,7 +41,7 @@
 //!
 //! # How a body is read
 //!
-//! JSON, NDJSON, server-sent events and plain text, by content type and by looks; what claims to be
+//! JSON, NDJSON, server-sent events, AWS's binary event streams and plain text, by content type and by looks; what claims to be
 //! one and is not is read as text. Text is looked for where it is: in string values with their
 //! escapes undone, in JSON inside strings, in the text that a stream's deltas join to (per choice,
 //! item and tool call), in the tokens of log probabilities, in base64 that holds text, in numbers
@@ -70,6 +70,7 @@ mod delta;
 mod edit;
 mod encoding;
 mod error;
+mod event_stream;
 mod explore;
 mod hits;
 mod json;

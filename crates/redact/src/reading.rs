@@ -48,7 +48,7 @@ pub(crate) enum Kind {
 enum Source {
     /// A stretch of the parent's text, as it stands.
     Slice(Stretch),
-    /// Stretches of the parent's text, decoded and joined.
+    /// Stretches of other nodes, decoded and joined.
     Joined(Box<Joined>),
 }
 
@@ -82,11 +82,25 @@ impl Stretch {
     }
 }
 
-/// A stretch of a node's text and the stretch of the parent's text it was decoded from.
+/// A stretch of a node that is to be joined with others.
+pub(crate) struct Part {
+    pub(crate) node: NodeId,
+    pub(crate) range: Range<usize>,
+    pub(crate) copies: Copies,
+}
+
+impl Part {
+    pub(crate) fn new(node: NodeId, range: Range<usize>) -> Self {
+        Self { node, range, copies: Copies::default() }
+    }
+}
+
+/// A stretch of a node's text and the stretch of another node's text it was decoded from.
 struct Piece {
     /// Where it begins in the node's own text.
     start: usize,
     len: usize,
+    node: NodeId,
     parent: Range<usize>,
     coding: Coding,
     /// Other places in the parent that repeat this piece in another form.
@@ -164,27 +178,27 @@ impl<'b> Reading<'b> {
         field: Option<Stretch>,
     ) -> NodeId {
         if escaped {
-            self.add_joined(parent, vec![(raw, Copies::default())], true, field)
+            self.add_joined(vec![Part::new(parent, raw)], true, field)
         } else {
             self.add_slice(parent, raw, field, Kind::Text)
         }
     }
 
-    /// Adds what several stretches of `parent` join to as one node. If `json`, they are raw JSON
-    /// strings and their escapes are undone first.
+    /// Adds what several stretches of other nodes join to as one node. If `json`, they are raw JSON
+    /// strings and their escapes are undone first. The field is one of the first stretch's node.
     pub(crate) fn add_joined(
         &mut self,
-        parent: NodeId,
-        stretches: Vec<(Range<usize>, Copies)>,
+        stretches: Vec<Part>,
         json: bool,
         field: Option<Stretch>,
     ) -> NodeId {
         let mut text = Zeroizing::new(Vec::new());
         let mut pieces = Vec::with_capacity(stretches.len());
-        let source = self.text(parent);
-        text.reserve_exact(stretches.iter().map(|(range, _)| range.len()).sum());
-        for (range, copies) in stretches {
+        let first = stretches.first().map_or(Self::BODY, |part| part.node);
+        text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum());
+        for Part { node, range, copies } in stretches {
             let start = text.len();
+            let source = self.text(node);
             let coding = if json {
                 let decoded = decode(&source[range.clone()]);
                 text.extend_from_slice(&decoded.text);
@@ -193,9 +207,16 @@ impl<'b> Reading<'b> {
                 text.extend_from_slice(&source[range.clone()]);
                 Coding::Plain
             };
-            pieces.push(Piece { start, len: text.len() - start, parent: range, coding, copies });
+            pieces.push(Piece {
+                start,
+                len: text.len() - start,
+                node,
+                parent: range,
+                coding,
+                copies,
+            });
         }
-        self.push(parent, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
+        self.push(first, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
     }
 
     /// Adds the text that a stretch of `parent` holds in base64.
@@ -208,12 +229,18 @@ impl<'b> Reading<'b> {
         let piece = Piece {
             start: 0,
             len: text.len(),
+            node: parent,
             parent: range,
             coding: Coding::Base64,
             copies: Copies::default(),
         };
         let joined = Joined { text, pieces: vec![piece] };
         self.push(parent, Source::Joined(Box::new(joined)), None, Kind::Text)
+    }
+
+    /// The bytes that were read.
+    pub(crate) fn body(&self) -> &'b [u8] {
+        self.body
     }
 
     pub(crate) fn set_container(&mut self, id: NodeId) {
@@ -246,27 +273,33 @@ impl<'b> Reading<'b> {
             }
             Source::Joined(joined) => joined
                 .touched(&range)
-                .flat_map(|(piece, local)| self.lift(node.parent(), piece.in_parent(&local)))
+                .flat_map(|(piece, local)| self.lift(piece.node, piece.in_parent(&local)))
                 .collect(),
         }
     }
 
-    /// Carries edits of nodes down to the body and gives the edited body.
-    pub(crate) fn rewrite(&self, mut edits: BTreeMap<NodeId, Vec<Edit>>) -> Vec<u8> {
+    /// Carries edits of nodes down to the body: what is to be edited there, settled.
+    pub(crate) fn edits_of_body(&self, mut edits: BTreeMap<NodeId, Vec<Edit>>) -> Vec<Edit> {
         // Children come after their parents, so the last is always complete.
         while let Some((id, own)) = edits.pop_last() {
             let own = settle(own);
             if id == Self::BODY {
-                return apply(self.body, &own);
+                return own;
             }
             let node = &self.nodes[id];
-            let carried = match &node.source {
-                Source::Slice(slice) => carry_slice(slice.range().start, own),
-                Source::Joined(joined) => joined.carry(&own),
-            };
-            edits.entry(node.parent()).or_default().extend(carried);
+            match &node.source {
+                Source::Slice(slice) => {
+                    let carried = carry_slice(slice.range().start, own);
+                    edits.entry(node.parent()).or_default().extend(carried);
+                }
+                Source::Joined(joined) => {
+                    for (parent, edit) in joined.carry(&own) {
+                        edits.entry(parent).or_default().push(edit);
+                    }
+                }
+            }
         }
-        self.body.to_vec()
+        Vec::new()
     }
 }
 
@@ -293,12 +326,12 @@ impl Joined {
             .map(move |p| (p, start.max(p.start) - p.start..end.min(p.start + p.len) - p.start))
     }
 
-    /// Edits of this text as edits of its parent's. A replacement goes where the edit begins; from
-    /// the other pieces it touches, the text is taken out.
-    fn carry(&self, edits: &[Edit]) -> Vec<Edit> {
-        if let [Piece { coding: Coding::Base64, parent, .. }] = &self.pieces[..] {
+    /// Edits of this text as edits of the nodes it was joined from. A replacement goes where the edit
+    /// begins; from the other pieces it touches, the text is taken out.
+    fn carry(&self, edits: &[Edit]) -> Vec<(NodeId, Edit)> {
+        if let [Piece { coding: Coding::Base64, node, parent, .. }] = &self.pieces[..] {
             let encoded = STANDARD.encode(apply(&self.text, edits));
-            return vec![Edit { range: parent.clone(), with: encoded.into_bytes() }];
+            return vec![(*node, Edit { range: parent.clone(), with: encoded.into_bytes() })];
         }
         let mut carried = Vec::new();
         let mut token: Vec<Edit> = Vec::new();
@@ -315,7 +348,8 @@ impl Joined {
                     Coding::Json(_) => escape_into(&mut written, with),
                     Coding::Plain | Coding::Base64 => written.extend_from_slice(with),
                 }
-                carried.push(Edit { range: piece.in_parent(&local), with: written });
+                let range = piece.in_parent(&local);
+                carried.push((piece.node, Edit { range, with: written }));
                 token.push(Edit { range: local, with: with.to_vec() });
                 with = &[];
             }
@@ -338,15 +372,15 @@ impl Piece {
     }
 
     /// Makes the copies of an edited piece agree with it.
-    fn update_copies(&self, text: &[u8], edits: &[Edit], carried: &mut Vec<Edit>) {
+    fn update_copies(&self, text: &[u8], edits: &[Edit], carried: &mut Vec<(NodeId, Edit)>) {
         if let Some(range) = self.copies.bytes.clone() {
             let token = apply(&text[self.start..self.start + self.len], edits);
             let numbers: Vec<_> = token.iter().map(u8::to_string).collect();
             let with = format!("[{}]", numbers.join(",")).into_bytes();
-            carried.push(Edit { range, with });
+            carried.push((self.node, Edit { range, with }));
         }
         if let Some(range) = self.copies.alternatives.clone() {
-            carried.push(Edit { range, with: b"[]".to_vec() });
+            carried.push((self.node, Edit { range, with: b"[]".to_vec() }));
         }
     }
 }

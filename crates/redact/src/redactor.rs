@@ -9,9 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::attachment;
 use crate::body::{CapturedBody, RedactedBody};
-use crate::edit::Edit;
+use crate::edit::{Edit, apply};
 use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
+use crate::event_stream;
 use crate::explore::{Explored, explore};
 use crate::hits::Hits;
 use crate::operator::{Operator, mask};
@@ -66,7 +67,7 @@ impl Redactor {
         let policy = &self.policy;
         let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
-        if attachment::is_binary(bytes) {
+        if is_media(bytes) {
             return Ok(Vec::new());
         }
         let explored = explore(bytes, policy.format.or_else(|| Format::of(body.content_type())));
@@ -153,7 +154,7 @@ impl ExchangeRedactor {
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
-        if attachment::is_binary(bytes) {
+        if is_media(bytes) {
             report.format = Format::Binary;
             let kept = match policy.attachments {
                 Attachments::Keep => bytes.to_vec(),
@@ -174,7 +175,7 @@ impl ExchangeRedactor {
             let explored = explore(text, hint);
             if pass == 0 {
                 report.format = explored.format;
-                report.fell_back = explored.fell_back;
+                report.fell_back = explored.fell_back || explored.lost_from.is_some();
             }
             match self.pass(&explored, &mut report) {
                 Some(redacted) => current = Some(Zeroizing::new(redacted)),
@@ -201,7 +202,7 @@ impl ExchangeRedactor {
         hits.echo(reading, &self.pseudonyms);
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         let placed = hits.placed(reading, false);
-        let mut changed = !placed.is_empty();
+        let mut changed = !placed.is_empty() || explored.lost_from.is_some();
         for (hit, _) in placed {
             let rule = self.redactor.rules.rule(hit.rule);
             *report.findings.entry(rule.id().to_owned()).or_default() += 1;
@@ -237,8 +238,19 @@ impl ExchangeRedactor {
                 edits.entry(*node).or_default().push(edit);
             }
         }
-        changed.then(|| reading.rewrite(edits))
+        changed.then(|| {
+            let edits = reading.edits_of_body(edits);
+            match explored.format {
+                Format::EventStream => event_stream::rebuild(reading.body(), &edits),
+                _ => apply(reading.body(), &edits),
+            }
+        })
     }
+}
+
+/// Whether a body is not text and no format that holds text.
+fn is_media(body: &[u8]) -> bool {
+    attachment::is_binary(body) && !event_stream::looks_like(body)
 }
 
 /// What stands for an attachment.

@@ -62,6 +62,8 @@ pub enum Format {
     Ndjson,
     /// Server-sent events.
     Sse,
+    /// The binary event stream of AWS.
+    EventStream,
     /// Not text: an attachment, replaced by a description of itself.
     Binary,
     /// Not looked at, because the account had switched redaction off.
@@ -77,6 +79,7 @@ impl Format {
             "event-stream" => Format::Sse,
             "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "jsonlines" => Format::Ndjson,
             "json" => Format::Json,
+            "vnd.amazon.eventstream" => Format::EventStream,
             _ if subtype.ends_with("+json") => Format::Json,
             // "text/plain" is what servers say that do not know better: go by the looks.
             _ => return None,

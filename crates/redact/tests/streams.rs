@@ -7,9 +7,11 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{pieces, redact_str, values_in};
+use support::{pieces, redact, redact_str, values_in};
 
 /// An event stream of these documents.
 fn stream(documents: &[Value]) -> String {
@@ -194,4 +196,76 @@ fn frames_and_comments_survive_and_are_scanned() {
         redact_str(stream, "text/event-stream"),
         ": for <EMAIL_ADDRESS_1>\r\nevent: x\r\nid: 7\r\ndata: {\"text\":\"<CREDIT_CARD_1>\"}\r\n\r\ndata: [DONE]\r\n\r\n"
     );
+}
+
+/// A frame of AWS's binary event stream with one header.
+fn frame(event: &str, payload: &[u8]) -> Vec<u8> {
+    let mut headers = b"\x0b:event-type\x07".to_vec();
+    headers.extend_from_slice(&u16::try_from(event.len()).unwrap().to_be_bytes());
+    headers.extend_from_slice(event.as_bytes());
+    let total = 16 + headers.len() + payload.len();
+    let mut frame = u32::try_from(total).unwrap().to_be_bytes().to_vec();
+    frame.extend_from_slice(&u32::try_from(headers.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
+    frame.extend_from_slice(&headers);
+    frame.extend_from_slice(payload);
+    frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
+    frame
+}
+
+/// The payloads of a stream, whose checksums must all be right.
+fn payloads(mut stream: &[u8]) -> Vec<Value> {
+    let number = |at: &[u8]| u32::from_be_bytes(at[..4].try_into().unwrap());
+    let mut payloads = Vec::new();
+    while !stream.is_empty() {
+        let (total, headers) = (number(stream) as usize, number(&stream[4..]) as usize);
+        let (frame, rest) = stream.split_at(total);
+        assert_eq!(number(&frame[8..]), crc32fast::hash(&frame[..8]));
+        assert_eq!(number(&frame[total - 4..]), crc32fast::hash(&frame[..total - 4]));
+        payloads.push(serde_json::from_slice(&frame[12 + headers..total - 4]).unwrap());
+        stream = rest;
+    }
+    payloads
+}
+
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn binary_event_streams_join_too((text, pieces) in pieces(), wrapped in any::<bool>()) {
+        let mut stream = Vec::new();
+        for piece in &pieces {
+            let delta = if wrapped {
+                let event = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}});
+                json!({"bytes": STANDARD.encode(event.to_string()), "p": "abc"})
+            } else {
+                json!({"contentBlockIndex": 0, "delta": {"text": piece}, "p": "abc"})
+            };
+            stream.extend(frame("chunk", delta.to_string().as_bytes()));
+        }
+        let redacted = redact(stream, EVENT_STREAM);
+        let got: String = payloads(redacted.bytes())
+            .into_iter()
+            .map(|payload| match payload["bytes"].as_str() {
+                Some(bytes) => serde_json::from_slice(&STANDARD.decode(bytes).unwrap()).unwrap(),
+                None => payload,
+            })
+            .map(|event: Value| event["delta"]["text"].as_str().unwrap().to_owned())
+            .collect();
+        prop_assert_eq!(got, redact_str(&text, "text/plain"));
+        let again = redact(redacted.bytes().to_vec(), EVENT_STREAM);
+        prop_assert_eq!(again.bytes(), redacted.bytes());
+    }
+}
+
+#[test]
+fn a_binary_stream_that_breaks_off_ends_with_its_last_whole_frame() {
+    let whole = frame("a", b"{\"text\":\"fine\"}");
+    let mut stream = whole.clone();
+    stream.extend_from_slice(&frame("b", b"{\"text\":\"jane.roe@example.org\"}")[..60]);
+    let redacted = redact(stream, EVENT_STREAM);
+    assert_eq!(redacted.bytes(), whole);
+    assert!(redacted.report().fell_back);
 }
