@@ -6,6 +6,7 @@
 //! - [`Finished`] and [`oubliette`]: one run of the binary from start to end.
 //! - [`Process`]: a program that runs beside the test, logged to a file, killed on drop.
 //! - [`Garage`]: a real S3 server; without one a test skips itself, see [`skip`].
+//! - [`Sidecar`]: a running `oubliette serve`, and [`Account`]s on it.
 //! - [`Http`]: a JSON client.
 //! - [`search_tree`]: whether bytes that must not be anywhere are somewhere after all.
 
@@ -19,6 +20,7 @@ mod garage;
 mod http;
 mod process;
 mod search;
+mod sidecar;
 mod wait;
 
 pub use command::{Finished, oubliette, oubliette_with_input};
@@ -26,4 +28,5 @@ pub use garage::{Garage, skip};
 pub use http::{Http, Reply};
 pub use process::Process;
 pub use search::{Hit, assert_nowhere, search_tree};
+pub use sidecar::{Account, Sidecar};
 pub use wait::{free_port, wait_until};
