@@ -4,14 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{
     Extension,
-    extract::{FromRequestParts, RawPathParams, Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::Response,
 };
 use oubliette_service::{Principal, catalog::Role};
 
-use crate::{api_error::ApiError, app::App};
+use crate::{api_error::ApiError, app::App, input::path::Path};
 
 /// The roles that may use a route.
 pub(crate) type Roles = &'static [Role];
@@ -23,7 +23,7 @@ pub(crate) type Roles = &'static [Role];
 /// forgotten: without it a handler has no [`Caller`].
 pub(crate) async fn guard(
     State((app, roles)): State<(App, Roles)>,
-    path: RawPathParams,
+    path: Result<Path, ApiError>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -44,8 +44,7 @@ pub(crate) async fn guard(
         )));
     }
     // Whether the other account exists makes no difference to the answer.
-    let asked = path.iter().find(|(name, _)| *name == "account").map(|(_, account)| account);
-    if let (Some(asked), Some(bound)) = (asked, caller.account())
+    if let (Some(asked), Some(bound)) = (path?.find("account"), caller.account())
         && asked != bound.as_str()
     {
         return Err(ApiError::forbidden("this API key belongs to another account"));

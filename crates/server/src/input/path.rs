@@ -30,8 +30,12 @@ impl Path {
 
     /// The id in a place of the template, whatever it is.
     pub(crate) fn text(&self, place: &str) -> &str {
-        let mut places = self.0.iter();
-        places.find(|(name, _)| *name == place).map_or("", |(_, value)| value)
+        self.find(place).unwrap_or_default()
+    }
+
+    /// The same, if the template has such a place.
+    pub(crate) fn find(&self, place: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == place).map(|(_, value)| value)
     }
 }
 

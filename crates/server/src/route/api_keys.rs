@@ -19,11 +19,18 @@ use crate::{
 };
 
 /// `POST /v1/api-keys`
+///
+/// A stolen operator's key must not be able to make itself successors that outlive it.
 pub(crate) async fn create(
     State(app): State<App>,
     Caller(by): Caller,
     Json(input): Json<ApiKeyInput>,
 ) -> Result<(StatusCode, Shown<NewApiKeyView>), ApiError> {
+    if input.role == Role::Operator && app.local_caller() != Some(&by) {
+        return Err(ApiError::forbidden(
+            "operators' keys are made beside the data folder: oubliette api-key create --role operator",
+        ));
+    }
     let account = input.account.map(|Id(account)| account);
     let new = app.oubliette().create_api_key(&by, input.role, account, input.name.0).await?;
     let key = new.expose_secret().to_owned();
