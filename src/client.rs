@@ -211,7 +211,17 @@ pub(crate) fn with_client_at_first<T>(
         return runtime.block_on(work(&client));
     }
     runtime.block_on(async {
-        let oubliette = wiring::open(settings).await?;
+        let oubliette = wiring::open(settings).await.map_err(|failure| {
+            if !failure.to_string().contains(wiring::IN_USE) {
+                return failure;
+            }
+            Failure::failed(format!(
+                "data folder {} {}: if it is a server, pass its --url (or OUBLIETTE_URL) and an \
+                 API key",
+                settings.data_dir.display(),
+                wiring::IN_USE
+            ))
+        })?;
         let client = Client { way: Way::Local(oubliette.clone()), api_key };
         let done = work(&client).await;
         let closed = wiring::close(&oubliette).await;

@@ -64,17 +64,16 @@ fn layout(settings: &Settings) -> Layout {
 
 fn cannot_open(error: &ServiceError) -> Failure {
     let message = chain(error);
-    if message.contains("in use") {
-        // Two ways to be in use, one way out.
-        return Failure::failed(format!(
-            "{message}; if a server runs on it, pass its --url (or OUBLIETTE_URL) and an API key"
-        ));
-    }
     match error.kind() {
+        // Right in itself, and free again as soon as the other process ends.
+        _ if message.contains(IN_USE) => Failure::failed(message),
         ServiceErrorKind::Configuration | ServiceErrorKind::Invalid => Failure::usage(message),
         _ => Failure::failed(message),
     }
 }
+
+/// What the key tree says of a root that another process has.
+pub(crate) const IN_USE: &str = "is in use by another process";
 
 /// Long enough for an upload to an object store that is there; what is left waits safely on disk.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
