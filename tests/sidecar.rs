@@ -108,7 +108,7 @@ fn a_day_without_the_object_store_loses_nothing() {
 /// Everything an account goes through.
 fn whole_way(sidecar: &mut Sidecar) -> Account {
     // Without consent nothing is kept.
-    let account = sidecar.account("acme");
+    let account = sidecar.account("customer-acme");
     account.set(&json!({ "capture": false }));
     let refused = account.gateway.post("/v1/captures", &account.envelope("ex-0", &request(), ""));
     assert_eq!(refused.expect_status(200).json()["parts"]["request"]["reason"], "not_opted_in");

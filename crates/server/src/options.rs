@@ -10,6 +10,9 @@ pub struct ServerOptions {
     pub max_capture_bytes: usize,
     /// The largest other request, in bytes.
     pub max_request_bytes: usize,
+    /// The most bytes of all requests together while they are read; beyond, a request is refused as
+    /// busy. What they become is bounded by the service's queue.
+    pub max_reading_bytes: usize,
     /// How long the body of a request may take to arrive.
     pub read_timeout: Duration,
     /// How long an answer may take to begin. The work is not given up when it runs out, only the
@@ -19,7 +22,7 @@ pub struct ServerOptions {
     pub header_timeout: Duration,
     /// The most connections at a time; more wait to be accepted.
     pub max_connections: usize,
-    /// How long running requests are waited for when the server stops.
+    /// How long running requests, and then uploads, are waited for when the server stops.
     pub shutdown_timeout: Duration,
 }
 
@@ -30,6 +33,8 @@ impl Default for ServerOptions {
             max_capture_bytes: 64 << 20,
             // The largest rule pack is 1 MiB, and each of its characters may be escaped.
             max_request_bytes: 8 << 20,
+            // Eight of the largest envelopes, thousands of usual ones.
+            max_reading_bytes: 512 << 20,
             read_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(60),
             // Longer than the usual keep-alive of clients and load balancers, so that they close
@@ -37,7 +42,9 @@ impl Default for ServerOptions {
             header_timeout: Duration::from_secs(90),
             // Each may hold one envelope in memory; file descriptors usually end at 1024.
             max_connections: 512,
-            shutdown_timeout: Duration::from_secs(30),
+            // Requests first, uploads then: both together end before the 30 seconds after which
+            // orchestrators lose patience. What is not uploaded waits in the spool.
+            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }
