@@ -1,5 +1,7 @@
 //! The commands on accounts, captures, tickets and keys, on the data folder and through a server.
 
+#![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
+
 mod support;
 
 use std::fs;
