@@ -22,7 +22,7 @@ pub(crate) struct Raw {
 
 /// What became of it.
 pub(crate) enum Made {
-    Sealed(SealedPart),
+    Sealed(Box<SealedPart>),
     Dropped(Part, DropReason),
 }
 
@@ -76,14 +76,14 @@ pub(crate) fn seal(
 ) -> Result<Made> {
     let place = Place { account, address, exchange: &inside.to_bytes() };
     match with_sealer(|sealer| sealer.seal(body, &place, &key)) {
-        Ok(sealed) => Ok(Made::Sealed(SealedPart {
+        Ok(sealed) => Ok(Made::Sealed(Box::new(SealedPart {
             sealed,
             row: Row {
                 inside,
                 content_type: body.content_type().map(str::to_owned),
                 report: body.report().clone(),
             },
-        })),
+        }))),
         Err(error) if error.kind() == SealErrorKind::TooLarge => {
             Ok(Made::Dropped(inside.part, DropReason::TooLarge))
         }
@@ -93,7 +93,7 @@ pub(crate) fn seal(
 
 /// The way the bodies of one exchange go.
 enum Way<'a> {
-    Redact { exchange: ExchangeRedactor, fingerprint: &'a str },
+    Redact { exchange: Box<ExchangeRedactor>, fingerprint: &'a str },
     PassOn(&'a oubliette_redact::UnredactedConsent),
     Drop,
 }
@@ -102,7 +102,7 @@ impl<'a> Way<'a> {
     fn new(redaction: &'a Redaction) -> Self {
         match redaction {
             Redaction::On(redacting) => Self::Redact {
-                exchange: redacting.redactor.exchange(),
+                exchange: Box::new(redacting.redactor.exchange()),
                 fingerprint: &redacting.fingerprint,
             },
             Redaction::Off(consent) => Self::PassOn(consent),

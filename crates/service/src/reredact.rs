@@ -41,7 +41,8 @@ pub struct ReredactProgress {
     pub done: u64,
     /// Bodies there were when it began.
     pub total: u64,
-    /// Bodies whose bytes changed; in a dry run, would change.
+    /// Bodies whose bytes changed; in a dry run, would change. Those that a run changed in the
+    /// moment before it was killed are done and not counted.
     pub changed: u64,
     /// Bodies that could not be opened or redacted. They stay as they are.
     pub failed: u64,
@@ -338,10 +339,11 @@ impl Inner {
             match again {
                 Again::Same => {}
                 Again::Failed => result.failed += 1,
-                Again::New { capture, inside, body, changed } => {
+                Again::New(form) => {
+                    let NewForm { capture, inside, body, changed } = *form;
                     record::add_counts(&mut result.findings, &body.report().findings);
                     let replaced =
-                        dry_run || self.replace(&gate, &policy, capture, *inside, body).await?;
+                        dry_run || self.replace(&gate, &policy, capture, inside, body).await?;
                     result.changed += u64::from(changed && replaced);
                 }
             }
@@ -428,11 +430,19 @@ enum Fetched {
     Lost,
 }
 
+/// A body in its new form.
+struct NewForm {
+    capture: Capture,
+    inside: Inside,
+    body: RedactedBody,
+    changed: bool,
+}
+
 /// What redacting again makes of one body.
 enum Again {
     Same,
     Failed,
-    New { capture: Capture, inside: Box<Inside>, body: RedactedBody, changed: bool },
+    New(Box<NewForm>),
 }
 
 fn redact_again(bodies: Vec<(Capture, Option<OpenedBody>)>, today: &Redacting) -> Vec<Again> {
@@ -460,7 +470,7 @@ fn redact_again(bodies: Vec<(Capture, Option<OpenedBody>)>, today: &Redacting) -
                     Again::Same
                 } else {
                     inside.redacted_under = Some(today.fingerprint.clone());
-                    Again::New { capture, inside: Box::new(inside), body, changed }
+                    Again::New(Box::new(NewForm { capture, inside, body, changed }))
                 }
             }
             Err(_) => Again::Failed,

@@ -14,26 +14,26 @@ use oubliette_service::{
 };
 use tempfile::TempDir;
 
-pub const START: i64 = 1_793_448_123_000;
-pub const HOUR: i64 = 3_600_000;
-pub const DAY: i64 = 24 * HOUR;
+pub(crate) const START: i64 = 1_793_448_123_000;
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// Raw values that must never be on a disk.
-pub const EMAIL: &str = "anna.muster@example.com";
-pub const CARD: &str = "4111 1111 1111 1111";
+pub(crate) const EMAIL: &str = "anna.muster@example.com";
+pub(crate) const CARD: &str = "4111 1111 1111 1111";
 
-pub struct World {
-    pub folder: TempDir,
-    pub clock: Arc<ManualClock>,
-    pub service: Oubliette,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) service: Oubliette,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Options::default()).await
     }
 
-    pub async fn with(options: Options) -> Self {
+    pub(crate) async fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let service = Oubliette::start(components(folder.path(), &clock, options).await.unwrap())
@@ -43,44 +43,48 @@ impl World {
     }
 
     /// A world in which `acme` has opted in.
-    pub async fn opted_in() -> Self {
+    pub(crate) async fn opted_in() -> Self {
         let world = Self::new().await;
         world.opt_in("acme").await;
         world
     }
 
-    pub async fn opt_in(&self, name: &str) {
+    pub(crate) async fn opt_in(&self, name: &str) {
         self.service.create_account(&operator(), &account(name)).await.unwrap();
         self.set(name, SettingsChange { capture: Some(true), ..Default::default() }).await;
     }
 
-    pub async fn set(&self, name: &str, change: SettingsChange) {
+    pub(crate) async fn set(&self, name: &str, change: SettingsChange) {
         self.service.change_settings(&owner(name), &account(name), change).await.unwrap();
     }
 
-    pub async fn capture(&self, name: &str, id: &str) -> CaptureOutcome {
+    pub(crate) async fn capture(&self, name: &str, id: &str) -> CaptureOutcome {
         self.try_capture(name, id).await.unwrap()
     }
 
-    pub async fn try_capture(&self, name: &str, id: &str) -> Result<CaptureOutcome, ServiceError> {
+    pub(crate) async fn try_capture(
+        &self,
+        name: &str,
+        id: &str,
+    ) -> Result<CaptureOutcome, ServiceError> {
         let envelope = envelope(name, id, self.clock.now_ms());
         self.service.capture(&gateway(), envelope).await
     }
 
     /// Makes an agent and grants it all of the account.
-    pub async fn agent_for(&self, name: &str) -> Principal {
+    pub(crate) async fn agent_for(&self, name: &str) -> Principal {
         let agent = self.agent().await;
         let until = self.clock.now_ms() + 30 * DAY;
         self.grant(name, &agent, until, Scope::Account, Parts::Both).await.unwrap();
         agent
     }
 
-    pub async fn agent(&self) -> Principal {
+    pub(crate) async fn agent(&self) -> Principal {
         let made = self.service.create_api_key(&operator(), Role::Agent, None, "sam".into()).await;
         self.service.authenticate(made.unwrap().expose_secret()).await.unwrap()
     }
 
-    pub async fn grant(
+    pub(crate) async fn grant(
         &self,
         name: &str,
         agent: &Principal,
@@ -97,7 +101,7 @@ impl World {
     }
 
     /// The text of a body, or why it cannot be read.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         agent: &Principal,
         name: &str,
@@ -109,22 +113,22 @@ impl World {
             .map_err(|error| error.kind())
     }
 
-    pub async fn actions(&self, name: &str) -> Vec<String> {
+    pub(crate) async fn actions(&self, name: &str) -> Vec<String> {
         let page = self.service.audit(&owner(name), &account(name), None, 100).await.unwrap();
         page.items.into_iter().map(|row| row.event.action).collect()
     }
 
-    pub async fn rows(&self, name: &str) -> Vec<oubliette_catalog::Capture> {
+    pub(crate) async fn rows(&self, name: &str) -> Vec<oubliette_catalog::Capture> {
         let filter = CaptureFilter { limit: 1000, ..Default::default() };
         self.service.captures(&owner(name), &account(name), filter).await.unwrap().items
     }
 
     /// Stops the service without closing it, as a crash would, and starts it on the same folder.
-    pub async fn crash_and_restart(self) -> Self {
+    pub(crate) async fn crash_and_restart(self) -> Self {
         self.crash_and_restart_after(|_| {}).await
     }
 
-    pub async fn crash_and_restart_after(self, between: impl FnOnce(&Path)) -> Self {
+    pub(crate) async fn crash_and_restart_after(self, between: impl FnOnce(&Path)) -> Self {
         let Self { folder, clock, service } = self;
         drop(service);
         // The locks go when the last task has noticed.
@@ -143,13 +147,13 @@ impl World {
     }
 }
 
-pub fn layout(folder: &Path) -> Layout {
+pub(crate) fn layout(folder: &Path) -> Layout {
     let mut layout = Layout::new(folder.join("data"), folder.join("keys"));
     layout.spool.min_free_bytes = 0;
     layout
 }
 
-pub async fn components(
+pub(crate) async fn components(
     folder: &Path,
     clock: &Arc<ManualClock>,
     options: Options,
@@ -157,32 +161,32 @@ pub async fn components(
     layout(folder).components(options, Arc::clone(clock) as _).await
 }
 
-pub fn account(name: &str) -> AccountId {
+pub(crate) fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
-pub fn exchange(id: &str) -> ExchangeId {
+pub(crate) fn exchange(id: &str) -> ExchangeId {
     ExchangeId::new(id).unwrap()
 }
 
-pub fn operator() -> Principal {
+pub(crate) fn operator() -> Principal {
     Principal::local(Role::Operator, None)
 }
 
-pub fn gateway() -> Principal {
+pub(crate) fn gateway() -> Principal {
     Principal::local(Role::Gateway, None)
 }
 
-pub fn owner(name: &str) -> Principal {
+pub(crate) fn owner(name: &str) -> Principal {
     Principal::local(Role::Owner, Some(account(name)))
 }
 
-pub fn json(text: &str) -> CapturedBody {
+pub(crate) fn json(text: &str) -> CapturedBody {
     CapturedBody::new(text.as_bytes().to_vec(), Some("application/json".into()), None)
 }
 
 /// A request with an address and a response that repeats it and adds a card number.
-pub fn envelope(name: &str, id: &str, time: i64) -> Envelope {
+pub(crate) fn envelope(name: &str, id: &str, time: i64) -> Envelope {
     let request = format!(r#"{{"input":"I am {EMAIL}, number {id}"}}"#);
     let response = format!(r#"{{"output":"Dear {EMAIL}, your card {CARD} was charged"}}"#);
     Envelope {
@@ -196,12 +200,12 @@ pub fn envelope(name: &str, id: &str, time: i64) -> Envelope {
     }
 }
 
-pub fn outcomes(outcome: &CaptureOutcome) -> [PartOutcome; 2] {
+pub(crate) fn outcomes(outcome: &CaptureOutcome) -> [PartOutcome; 2] {
     [outcome.parts.request.unwrap(), outcome.parts.response.unwrap()]
 }
 
 /// Asserts that these words are in none of the files below a folder.
-pub fn assert_nowhere(folder: &Path, words: &[&str]) {
+pub(crate) fn assert_nowhere(folder: &Path, words: &[&str]) {
     let mut folders = vec![folder.to_owned()];
     let mut files = 0;
     while let Some(folder) = folders.pop() {

@@ -1,0 +1,170 @@
+//! Starting: after a crash, on what is missing, on what is not ours.
+
+use std::fs;
+use std::time::Duration;
+
+use oubliette_catalog::{Catalog, Part, Parts, SqliteCatalog};
+use oubliette_service::{Options, Oubliette, ServiceErrorKind};
+
+use crate::support::*;
+
+/// Runs something on a catalog past the service, as a crash or an accident would leave it.
+fn meddle<F: Future>(
+    folder: &std::path::Path,
+    work: impl FnOnce(SqliteCatalog) -> F + Send + 'static,
+) {
+    let path = folder.join("data/catalog.sqlite");
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(work(SqliteCatalog::open(path).unwrap()));
+    };
+    std::thread::spawn(work).join().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash() {
+    let mut world = World::opted_in().await;
+    let agent = world.agent_for("acme").await;
+    for round in 0..3 {
+        for number in 0..5 {
+            world.capture("acme", &format!("ex-{round}-{number}")).await;
+        }
+        let id = exchange(&format!("ex-{round}-0"));
+        world.service.shred(&owner("acme"), &account("acme"), &id, Parts::Both).await.unwrap();
+        world = world.crash_and_restart().await;
+        for earlier in 0..=round {
+            let gone = world.read(&agent, "acme", &format!("ex-{earlier}-0"), Part::Request).await;
+            assert_eq!(gone, Err(ServiceErrorKind::Forgotten));
+            for number in 1..5 {
+                let id = format!("ex-{earlier}-{number}");
+                world.read(&agent, "acme", &id, Part::Response).await.unwrap();
+            }
+        }
+    }
+    assert_eq!(world.rows("acme").await.len(), 30);
+}
+
+#[tokio::test]
+async fn a_record_without_a_row_gets_its_row_back_from_what_is_sealed_in_it() {
+    let world = World::opted_in().await;
+    let agent = world.agent_for("acme").await;
+    world.capture("acme", "ex-1").await;
+    world.capture("acme", "ex-2").await;
+    let before = world.rows("acme").await;
+    let world = world
+        .crash_and_restart_after(|folder| {
+            let path = folder.join("data/catalog.sqlite");
+            let catalog = rusqlite::Connection::open(path).unwrap();
+            let ex_1 = "SELECT exchange FROM exchanges WHERE id = 'ex-1'";
+            catalog
+                .execute(&format!("DELETE FROM captures WHERE exchange IN ({ex_1})"), ())
+                .unwrap();
+            catalog.execute("DELETE FROM exchanges WHERE id = 'ex-1'", ()).unwrap();
+        })
+        .await;
+    let mut after = world.rows("acme").await;
+    after.sort_by_key(|row| (std::cmp::Reverse(row.exchange.clone()), std::cmp::Reverse(row.part)));
+    assert_eq!(after, before);
+    assert!(world.read(&agent, "acme", "ex-1", Part::Request).await.is_ok());
+    let details = world.service.exchange(&owner("acme"), &account("acme"), &exchange("ex-1")).await;
+    assert_eq!(details.unwrap().exchange.model.as_deref(), Some("small"));
+}
+
+#[tokio::test]
+async fn what_was_marked_before_a_crash_is_erased_before_captures_are_taken() {
+    let world = World::opted_in().await;
+    world.opt_in("other").await;
+    let agent = world.agent_for("acme").await;
+    for id in ["ex-1", "ex-2"] {
+        world.capture("acme", id).await;
+        world.capture("other", id).await;
+    }
+    let before = world.service.key_status(&operator()).unwrap().generation;
+    let world = world
+        .crash_and_restart_after(|folder| {
+            meddle(folder, |catalog| async move {
+                catalog
+                    .mark_shredded(&account("acme"), &exchange("ex-1"), Parts::Both, START)
+                    .await
+                    .unwrap();
+                catalog.mark_account_shredded(&account("other"), START).await.unwrap();
+            });
+        })
+        .await;
+    assert!(world.service.key_status(&operator()).unwrap().generation > before);
+    assert_eq!(world.service.metrics().await.pending_shreds, Some(0));
+    let gone = world.read(&agent, "acme", "ex-1", Part::Request).await;
+    assert_eq!(gone, Err(ServiceErrorKind::Forgotten));
+    assert!(world.read(&agent, "acme", "ex-2", Part::Request).await.is_ok());
+    // The account whose tree was erased has a new one.
+    let others = world.agent_for("other").await;
+    world.capture("other", "ex-3").await;
+    assert!(world.read(&others, "other", "ex-3", Part::Request).await.is_ok());
+    let gone = world.read(&others, "other", "ex-1", Part::Request).await;
+    assert_eq!(gone, Err(ServiceErrorKind::Forgotten));
+}
+
+#[tokio::test]
+async fn a_missing_key_is_named_and_nothing_is_made_in_its_place() {
+    for (file, names) in [("service.key", "missing service key"), ("root.key", "missing root key")]
+    {
+        let world = World::opted_in().await;
+        let World { folder, clock, service } = world;
+        let _ = service.close(Duration::from_secs(10)).await.unwrap();
+        drop(service);
+        let path = folder.path().join("keys").join(file);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut error = components(folder.path(), &clock, Options::default()).await.unwrap_err();
+        for _ in 0..100 {
+            if !error.to_string().contains("in use") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            error = components(folder.path(), &clock, Options::default()).await.unwrap_err();
+        }
+        assert_eq!(error.kind(), ServiceErrorKind::Configuration);
+        let text = error.to_string();
+        assert!(text.starts_with(names) && text.contains("put the"), "{text}");
+        assert!(!text.contains('\n') && !path.exists());
+
+        fs::write(&path, kept).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        assert!(components(folder.path(), &clock, Options::default()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_use_and_a_newer_catalog_are_named() {
+    let world = World::new().await;
+    let twice =
+        components(world.folder.path(), &world.clock, Options::default()).await.unwrap_err();
+    assert_eq!(twice.kind(), ServiceErrorKind::Configuration);
+    assert!(twice.to_string().contains("in use by another process"), "{twice}");
+
+    let World { folder, clock, service } = world;
+    let _ = service.close(Duration::from_secs(10)).await.unwrap();
+    drop(service);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let catalog = rusqlite::Connection::open(folder.path().join("data/catalog.sqlite")).unwrap();
+    catalog.pragma_update(None, "user_version", 999).unwrap();
+    drop(catalog);
+    let newer = components(folder.path(), &clock, Options::default()).await.unwrap_err();
+    assert_eq!(newer.kind(), ServiceErrorKind::Configuration);
+    assert!(newer.to_string().contains("newer"), "{newer}");
+}
+
+#[tokio::test]
+async fn the_embedded_default_opens_with_the_clock_of_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Oubliette::open(layout(folder.path()), Options::default()).await.unwrap();
+    assert!(service.now_ms() > 1_700_000_000_000);
+    service.ready().await.unwrap();
+    service.create_account(&operator(), &account("acme")).await.unwrap();
+    let _ = service.close(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(service.ready().await.unwrap_err().kind(), ServiceErrorKind::Unavailable);
+}
