@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oubliette_service::{Oubliette, Principal};
 
-use crate::{metrics::Requests, options::ServerOptions, running::Running};
+use crate::{budget::Budget, metrics::Requests, options::ServerOptions, running::Running};
 
 /// The service behind the routes, and the server's own state.
 #[derive(Debug, Clone)]
@@ -16,6 +16,7 @@ struct Shared {
     options: ServerOptions,
     local_caller: Option<Principal>,
     running: Running,
+    reading: Budget,
     requests: Requests,
 }
 
@@ -25,8 +26,12 @@ impl App {
         options: ServerOptions,
         local_caller: Option<Principal>,
     ) -> Self {
+        // The largest request must fit, or it could never be read.
+        let reading =
+            options.max_reading_bytes.max(options.max_capture_bytes).max(options.max_request_bytes);
         Self(Arc::new(Shared {
             oubliette,
+            reading: Budget::new(reading),
             options,
             local_caller,
             running: Running::new(),
@@ -49,6 +54,11 @@ impl App {
 
     pub(crate) fn running(&self) -> &Running {
         &self.0.running
+    }
+
+    /// Memory for requests that are being read.
+    pub(crate) fn reading(&self) -> &Budget {
+        &self.0.reading
     }
 
     pub(crate) fn requests(&self) -> &Requests {

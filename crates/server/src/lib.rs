@@ -3,8 +3,8 @@
 //! This crate holds no logic. It authenticates, checks roles, parses, calls the
 //! [`Oubliette`](oubliette_service::Oubliette) and turns what comes back into answers.
 //!
-//! - [`serve`] answers on a socket until it is told to stop.
-//! - [`router`] is the same without the socket.
+//! - [`serve()`] answers on a socket until it is told to stop.
+//! - [`router()`] is the same without the socket.
 //! - [`dangerously_local_router`] asks for no API key, for commands that run beside the data.
 //!
 //! # Example
@@ -40,6 +40,7 @@
 
 mod api_error;
 mod app;
+mod budget;
 mod content;
 mod guard;
 mod input;

@@ -60,3 +60,92 @@ fn note(app: &App, method: &Method, route: &str, status: StatusCode, took: Durat
         tracing::info!(method, route, status, ms, key, "request");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        middleware::from_fn_with_state,
+        routing::get,
+    };
+    use oubliette_service::{Layout, Options, Oubliette};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::options::ServerOptions;
+
+    async fn app(options: ServerOptions) -> (App, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("data"), folder.path().join("keys"));
+        let options_of_the_service = Options { threads: 1, ..Options::default() };
+        let oubliette = Oubliette::open(layout, options_of_the_service).await.unwrap();
+        (App::new(oubliette, options, None), folder)
+    }
+
+    async fn answer(router: Router) -> (StatusCode, String) {
+        let response =
+            router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_tells_nothing() {
+        let (app, _folder) = app(ServerOptions::default()).await;
+        async fn panics() -> &'static str {
+            panic!("with what was being worked on")
+        }
+        let router =
+            Router::new().route("/", get(panics)).layer(from_fn_with_state(app.clone(), run));
+        let (status, body) = answer(router).await;
+        assert_eq!(status, 500);
+        assert!(body.contains(r#""code":"internal""#), "{body}");
+        assert!(!body.contains("worked on"), "{body}");
+        app.running().none().await; // the panic took its guard along
+    }
+
+    /// A route that works for 200 ms, and whether it came to its end.
+    fn slow(app: &App) -> (Router, Arc<AtomicBool>) {
+        let done = Arc::new(AtomicBool::new(false));
+        let work = {
+            let done = Arc::clone(&done);
+            move || async move {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                done.store(true, Ordering::SeqCst);
+            }
+        };
+        (Router::new().route("/", get(work)).layer(from_fn_with_state(app.clone(), run)), done)
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_goes_on_and_is_waited_for_at_the_end() {
+        let request_timeout = Duration::from_millis(20);
+        let (app, _folder) = app(ServerOptions { request_timeout, ..Default::default() }).await;
+        let (router, done) = slow(&app);
+        let (status, body) = answer(router).await;
+        assert_eq!(status, 504);
+        assert!(body.contains(r#""code":"timeout""#), "{body}");
+        assert!(!done.load(Ordering::SeqCst));
+        app.running().none().await;
+        assert!(done.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_cancels_nothing() {
+        let (app, _folder) = app(ServerOptions::default()).await;
+        let (router, done) = slow(&app);
+        // What hyper does when the connection ends.
+        tokio::time::timeout(Duration::from_millis(20), answer(router)).await.unwrap_err();
+        assert!(!done.load(Ordering::SeqCst));
+        app.running().none().await;
+        assert!(done.load(Ordering::SeqCst));
+    }
+}

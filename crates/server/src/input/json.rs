@@ -1,5 +1,7 @@
 //! JSON bodies.
 
+use std::time::Duration;
+
 use axum::{
     extract::{FromRequest, Request},
     http::header,
@@ -9,7 +11,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::explain::explain;
-use crate::{api_error::ApiError, app::App, options::ServerOptions};
+use crate::{api_error::ApiError, app::App, budget::Share, options::ServerOptions};
 
 /// What a route takes as its body.
 pub(crate) trait Input: DeserializeOwned + Send + 'static {
@@ -30,16 +32,21 @@ impl<T: Input> FromRequest<App> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let bytes = read(request, T::limit(app.options()), app.options()).await?;
+        let mut share = app.reading().share();
+        let limit = T::limit(app.options());
+        let bytes = read(request, limit, app.options().read_timeout, &mut share).await?;
         if bytes.is_empty() && T::OPTIONAL {
             return parse(b"{}").map(Self);
         }
         if bytes.len() <= INLINE_BYTES {
             return parse(&bytes).map(Self);
         }
-        tokio::task::spawn_blocking(move || parse(&bytes).map(Self))
-            .await
-            .unwrap_or_else(|_| Err(ApiError::internal()))
+        let parsing = tokio::task::spawn_blocking(move || {
+            let parsed = parse(&bytes).map(Self);
+            drop((bytes, share));
+            parsed
+        });
+        parsing.await.unwrap_or_else(|_| Err(ApiError::internal()))
     }
 }
 
@@ -49,13 +56,15 @@ impl<T: Input> FromRequest<App> for Json<T> {
 async fn read(
     request: Request,
     limit: usize,
-    options: &ServerOptions,
+    timeout: Duration,
+    share: &mut Share,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     let too_large = || {
         ApiError::too_large(format!(
             "the request is larger than {limit} bytes: send less, or raise the server's limit"
         ))
     };
+    let busy = || ApiError::busy("too much is being read already: nothing was kept of this");
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|how| how != "identity") {
         return Err(ApiError::invalid("a request has no content-encoding: send plain JSON"));
     }
@@ -63,6 +72,9 @@ async fn read(
     let announced = announced.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|len| len > limit) {
         return Err(too_large());
+    }
+    if !share.hold(announced.unwrap_or(0)) {
+        return Err(busy());
     }
     let reading = async {
         // Room for all of it at once: growing would leave copies behind that nobody wipes.
@@ -74,11 +86,14 @@ async fn read(
             if bytes.len() + chunk.len() > limit {
                 return Err(too_large());
             }
+            if !share.hold(bytes.len() + chunk.len()) {
+                return Err(busy());
+            }
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
     };
-    match tokio::time::timeout(options.read_timeout, reading).await {
+    match tokio::time::timeout(timeout, reading).await {
         Ok(read) => read,
         Err(_) => Err(ApiError::too_slow()),
     }

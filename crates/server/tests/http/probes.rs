@@ -1,6 +1,9 @@
 //! What is asked without a key, and addresses that lead nowhere.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -40,6 +43,7 @@ async fn metrics_count_what_happened_and_name_nobody() {
     let body = "/v1/accounts/acme/exchanges/ex-1/request/body";
     world.get(body, agent).await.refused(403, "forbidden");
     world.delete("/v1/accounts/acme/exchanges/ex-1", owner).await.expect(200);
+    world.post("/v1/expire", &world.operator, json!({})).await.expect(200);
     world.send(Method::try_from("BREW").unwrap(), "/tea", None, Body::empty()).await;
 
     let answer = open(&world, "/metrics").await;
@@ -67,6 +71,18 @@ async fn metrics_count_what_happened_and_name_nobody() {
     ] {
         assert_eq!(samples.get(sample), Some(&value), "{sample}\n{text}");
     }
+    // What is documented is there, and what is there is documented.
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let documented: BTreeSet<_> = include_str!("../../../../docs/api.md")
+        .split(|c| !is_name(c))
+        .filter(|word| word.starts_with("oubliette_"))
+        .collect();
+    let shown: BTreeSet<_> = samples
+        .keys()
+        .map(|sample| sample.split('{').next().unwrap())
+        .map(|name| ["_bucket", "_count", "_sum"].iter().fold(name, |n, s| n.trim_end_matches(s)))
+        .collect();
+    assert_eq!(shown, documented);
     let version = format!("oubliette_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(samples.get(&*version), Some(&1.0), "{text}");
     for name in ["acme", "ex-1", "BREW", "/tea"] {

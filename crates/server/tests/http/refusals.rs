@@ -154,6 +154,39 @@ async fn requests_that_are_too_large() {
 }
 
 #[tokio::test]
+async fn more_than_fits_into_memory_at_a_time_is_busy() {
+    let mut options = ServerOptions::default();
+    options.max_capture_bytes = 64 << 10;
+    options.max_request_bytes = 1 << 10;
+    options.max_reading_bytes = 64 << 10;
+    let world = World::with(options).await;
+    // Announces all of it and sends nothing for now.
+    let (send, sent) = tokio::sync::oneshot::channel::<()>();
+    let good = changed(|_| ());
+    let padded = format!("{good}{}", " ".repeat((64 << 10) - good.len()));
+    let slow = Body::from_stream(futures::stream::once(async move {
+        sent.await.unwrap();
+        Ok::<_, std::io::Error>(padded)
+    }));
+    let slow = Request::post("/v1/captures")
+        .header(header::AUTHORIZATION, format!("Bearer {}", world.gateway))
+        .header(header::CONTENT_LENGTH, 64 << 10)
+        .body(slow)
+        .unwrap();
+    let other = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let sent = Body::from(good.clone());
+        let busy = world.send(Method::POST, "/v1/captures", Some(&world.gateway), sent).await;
+        busy.refused(429, "busy");
+        send.send(()).unwrap();
+    };
+    let (slow, ()) = tokio::join!(world.request(slow), other);
+    slow.expect(200);
+    let sent = Body::from(good.clone());
+    world.send(Method::POST, "/v1/captures", Some(&world.gateway), sent).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_body_larger_than_the_account_takes_is_dropped_and_not_an_error() {
     let world = World::opted_in().await;
     let settings = json!({"max_body_bytes": 10});

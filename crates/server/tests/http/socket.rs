@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::world::{World, b64, envelope};
+use crate::world::{World, envelope};
 
 struct Server {
     world: World,
@@ -194,26 +194,4 @@ async fn redacting_again_goes_on_without_its_caller() {
     };
     let done = tokio::time::timeout(Duration::from_secs(30), finished).await.expect("it goes on");
     assert_eq!(done, 20);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_capture_whose_caller_hangs_up_is_kept_all_the_same() {
-    let server = Server::start(ServerOptions::default()).await;
-    let World { gateway, owner, .. } = &server.world;
-    let body =
-        json!({"id": "ex-1", "account": "acme", "request": {"body_b64": b64("{}")}}).to_string();
-    let mut caller = server.connect().await;
-    let head = server.head("POST", "/v1/captures", gateway, body.len());
-    caller.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    drop(caller);
-    let kept = async {
-        loop {
-            let listed = server.world.get("/v1/accounts/acme/captures", owner).await.expect(200);
-            if listed["captures"].as_array().unwrap().len() == 1 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), kept).await.expect("it is kept");
 }
