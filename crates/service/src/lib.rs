@@ -112,6 +112,8 @@ mod recover;
 mod reredact;
 mod service_key;
 mod shred;
+#[cfg(test)]
+mod testing;
 mod tickets;
 mod workers;
 

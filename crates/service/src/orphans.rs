@@ -44,3 +44,31 @@ impl Orphans {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServiceErrorKind;
+    use crate::testing::with_failing_root;
+
+    #[tokio::test]
+    async fn what_could_not_be_erased_at_once_is_erased_in_a_later_round() {
+        let (_folder, service, fails) = with_failing_root().await;
+        let inner = service.inner();
+        let tag = AccountTag::from_bytes([7; 16]);
+        inner.committer.commit(vec![Op::CreateAccount(tag)]).await.unwrap();
+        let leaves = inner.leases.take(tag, inner.hour(), 2).await.unwrap().unwrap();
+        let [first, second] = [leaves[0].0, leaves[1].0];
+
+        fails.store(true, std::sync::atomic::Ordering::SeqCst);
+        inner.abandon(tag, vec![first]).await;
+        assert!(inner.tree.derive_leaf(tag, first).unwrap().is_some(), "not yet");
+        let error = inner.committer.commit(vec![Op::PruneAccount(tag)]).await.unwrap_err();
+        assert_eq!(error.kind(), ServiceErrorKind::Unavailable);
+
+        fails.store(false, std::sync::atomic::Ordering::SeqCst);
+        inner.round().await;
+        assert!(inner.tree.derive_leaf(tag, first).unwrap().is_none());
+        assert!(inner.tree.derive_leaf(tag, second).unwrap().is_some());
+    }
+}

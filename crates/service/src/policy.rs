@@ -205,18 +205,23 @@ impl Policy {
 
     /// Whether something of this time is over.
     pub(crate) fn is_over(&self, time_ms: i64, now_ms: i64) -> bool {
-        time_ms < now_ms - retention_ms(&self.settings)
+        is_over(time_ms, now_ms, self.settings.retention_days)
     }
+}
+
+/// Whether something of this time is over under this retention.
+pub(crate) fn is_over(time_ms: i64, now_ms: i64, retention_days: u16) -> bool {
+    time_ms < now_ms.saturating_sub(retention_ms(retention_days))
 }
 
 /// As [`Policy::first_kept`], for settings alone.
 pub(crate) fn first_kept(settings: &Settings, now_ms: i64) -> Hour {
-    let begin_ms = now_ms.saturating_sub(retention_ms(settings));
+    let begin_ms = now_ms.saturating_sub(retention_ms(settings.retention_days));
     Hour::from_unix_seconds((begin_ms + MS_PER_HOUR - 1).div_euclid(1000))
 }
 
-fn retention_ms(settings: &Settings) -> i64 {
-    i64::from(settings.retention_days) * 24 * MS_PER_HOUR
+fn retention_ms(days: u16) -> i64 {
+    i64::from(days) * 24 * MS_PER_HOUR
 }
 
 const MS_PER_HOUR: i64 = 3_600_000;

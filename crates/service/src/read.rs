@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::access::Principal;
 use crate::error::{Result, ServiceError};
 use crate::oubliette::{Inner, Oubliette};
-use crate::policy::Gate;
+use crate::policy::{Gate, is_over};
 use crate::record;
 use crate::workers::with_opener;
 
@@ -155,10 +155,20 @@ impl Inner {
             .tree
             .derive_leaf(expected.account, expected.address)?
             .ok_or_else(|| gone(exchange, part, false))?;
-        let bytes = self.spool.read(&location).await.map_err(|error| match error.kind() {
-            // The store's lifecycle went by the retention at the time of capture.
-            StoreErrorKind::NotFound => gone(exchange, part, true),
-            _ => error.into(),
+        let bytes = self.spool.read(&location).await.map_err(|error| {
+            if error.kind() != StoreErrorKind::NotFound {
+                return error.into();
+            }
+            // The store's lifecycle goes by the retention at the time of capture, which may have
+            // been shorter than today's.
+            if is_over(capture.captured_at, self.now_ms(), capture.retention_days) {
+                return gone(exchange, part, true);
+            }
+            ServiceError::damaged(format!(
+                "the segment of the {} of exchange {exchange} is missing before its time: check \
+                 the object store",
+                part.as_str()
+            ))
         })?;
         let opened = self
             .workers

@@ -219,3 +219,72 @@ const PAGE: u32 = 1000;
 fn is_tree_of(shred: &PendingShred, account: &AccountId) -> bool {
     shred.target == ShredTarget::Account && shred.account == *account
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use oubliette_catalog::{Capture, CaptureFilter, Exchange, Order, Role};
+    use oubliette_redact::CapturedBody;
+
+    use super::*;
+    use crate::testing::with_failing_root;
+    use crate::{Envelope, PartOutcome, ServiceErrorKind};
+
+    #[tokio::test]
+    async fn what_is_not_erased_yet_is_not_called_erased_and_no_new_leaf_comes_before() {
+        let (_folder, service, fails) = with_failing_root().await;
+        let acme = AccountId::new("acme").unwrap();
+        let owner = Principal::local(Role::Owner, Some(acme.clone()));
+        let opt_in = || SettingsChange { capture: Some(true), ..SettingsChange::default() };
+        let capture = |id: &str| {
+            let exchange =
+                Exchange::new(acme.clone(), ExchangeId::new(id).unwrap(), service.now_ms());
+            let request = Some(CapturedBody::new(b"hello".to_vec(), None, None));
+            let envelope = Envelope { exchange, request, response: None };
+            let service = service.clone();
+            async move {
+                let gateway = Principal::local(Role::Gateway, None);
+                service.capture(&gateway, envelope).await.unwrap().parts.request.unwrap()
+            }
+        };
+        service.create_account(&Principal::local(Role::Operator, None), &acme).await.unwrap();
+        service.change_settings(&owner, &acme, opt_in()).await.unwrap();
+        let stored = PartOutcome::Stored { findings: 0 };
+        assert_eq!(capture("ex-1").await, stored);
+        assert_eq!(capture("ex-2").await, stored);
+
+        let tag = service.inner().key.account_tag(&acme);
+        let keys = || async {
+            let filter = CaptureFilter { order: Order::Oldest, ..CaptureFilter::default() };
+            let rows = service.captures(&owner, &acme, filter).await.unwrap().items;
+            let key = |row: &Capture| service.inner().tree.derive_leaf(tag, row.address).unwrap();
+            rows.iter().map(|row| key(row).map(|key| *key.expose_secret())).collect::<Vec<_>>()
+        };
+        let before = keys().await;
+
+        fails.store(true, Ordering::SeqCst);
+        let first = ExchangeId::new("ex-1").unwrap();
+        for _ in 0..2 {
+            let error = service.shred(&owner, &acme, &first, Parts::Both).await.unwrap_err();
+            assert_eq!(error.kind(), ServiceErrorKind::Unavailable, "{error}");
+        }
+        let error = service.shred_account(&owner, &acme).await.unwrap_err();
+        assert_eq!(error.kind(), ServiceErrorKind::Unavailable, "{error}");
+        let error = service.change_settings(&owner, &acme, opt_in()).await.unwrap_err();
+        assert_eq!(error.kind(), ServiceErrorKind::Unavailable, "{error}");
+        assert!(!service.settings(&owner, &acme).await.unwrap().capture);
+        assert_eq!(service.metrics().await.pending_shreds, Some(1), "the whole tree");
+        assert_eq!(keys().await, before, "and indeed it is not erased");
+
+        fails.store(false, Ordering::SeqCst);
+        service.change_settings(&owner, &acme, opt_in()).await.unwrap();
+        assert_eq!(service.metrics().await.pending_shreds, Some(0));
+        assert_eq!(capture("ex-3").await, stored);
+        let third = keys().await[2];
+        service.inner().round().await;
+        let after = keys().await;
+        assert!(after[0] != before[0] && after[1] != before[1], "the old keys are gone");
+        assert_eq!(after[2], third, "the new tree was not erased once more");
+    }
+}

@@ -149,6 +149,16 @@ async fn the_second_part_may_come_later() {
 }
 
 #[tokio::test]
+async fn a_client_that_hangs_up_leaves_no_record_without_its_row() {
+    let world = World::opted_in().await;
+    let capture = world.capture("acme", "ex-1");
+    assert!(tokio::time::timeout(Duration::ZERO, capture).await.is_err(), "given up at once");
+    let closed = world.service.close(Duration::from_secs(20)).await.unwrap();
+    assert_eq!(closed.captures, 0, "closing waits for it");
+    assert_eq!(world.rows("acme").await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_full_queue_drops_and_counts_and_never_waits() {
     let options = Options { queue_captures: 1, ..Options::default() };
     let world = World::with(options).await;

@@ -1,6 +1,8 @@
 //! Who may read what, until when, and what is written down about it.
 
-use oubliette_catalog::{Part, Parts, Role, Scope};
+use std::time::Duration;
+
+use oubliette_catalog::{Part, Parts, Role, Scope, SettingsChange};
 use oubliette_service::{NewGrant, ServiceErrorKind};
 
 use crate::support::*;
@@ -74,6 +76,22 @@ async fn a_grant_covers_its_scope_and_ends_with_its_ticket() {
     assert!(world.read(&agent, "acme", "ex-1", Part::Response).await.is_ok());
     world.service.revoke_grant(&owner("acme"), &account("acme"), &grant).await.unwrap();
     assert_eq!(world.read(&agent, "acme", "ex-1", Part::Response).await, refused);
+}
+
+#[tokio::test]
+async fn a_segment_that_vanished_is_told_from_one_whose_time_was_up() {
+    let world = World::opted_in().await;
+    world.capture("acme", "ex-1").await;
+    let agent = world.agent_for("acme").await;
+    let _ = world.service.close(Duration::from_secs(20)).await.unwrap();
+    assert!(world.read(&agent, "acme", "ex-1", Part::Request).await.is_ok(), "from the store");
+    std::fs::remove_dir_all(world.folder.path().join("data/objects/r7")).unwrap();
+    let missing = world.read(&agent, "acme", "ex-1", Part::Request).await;
+    assert_eq!(missing, Err(ServiceErrorKind::Damaged));
+    world.set("acme", SettingsChange { retention_days: Some(30), ..Default::default() }).await;
+    world.clock.advance_ms(9 * DAY);
+    let expired = world.read(&agent, "acme", "ex-1", Part::Request).await;
+    assert_eq!(expired, Err(ServiceErrorKind::Forgotten));
 }
 
 #[tokio::test]
