@@ -35,6 +35,7 @@ impl World {
     }
 
     pub(crate) async fn with(options: ServerOptions) -> Self {
+        crate::logs::collect();
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path().join("data"), folder.path().join("keys"));
         let oubliette =
