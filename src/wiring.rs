@@ -5,6 +5,7 @@ use std::time::Duration;
 use oubliette_server::ServerOptions;
 use oubliette_service::{Layout, Options, Oubliette, ServiceError, ServiceErrorKind, StoreLayout};
 use oubliette_store::{S3Settings, SpoolLimits};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Settings, Store};
 use crate::failure::{Failure, chain};
@@ -33,6 +34,33 @@ pub(crate) async fn open(settings: &Settings) -> Result<Oubliette, Failure> {
 pub(crate) async fn close(oubliette: &Oubliette) -> Result<(), Failure> {
     let closed = oubliette.close(CLOSE_WITHIN).await;
     closed.map(|_| ()).map_err(|error| Failure::failed(chain(&error)))
+}
+
+/// Waits for the signals that ask a process to end.
+pub(crate) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From here on they no longer end the process by themselves.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::failed(format!("no signal handler: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns with the name of the first one that came.
+    pub(crate) async fn asked(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
 
 /// For callers within the process: they have no reason to be slow, and may ask for a lot.

@@ -4,7 +4,6 @@ use std::io;
 
 use oubliette_server::{ServerOptions, serve};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,9 +26,7 @@ pub(super) fn run(global: &Global, arguments: Serve) -> Result<(), Failure> {
 
 async fn run_until_stopped(settings: &Settings) -> Result<(), Failure> {
     // Before anything else, so that a signal during a long recovery is not lost.
-    let handler = |kind| signal(kind).map_err(|e| Failure::failed(format!("signals: {e}")));
-    let (mut terminate, mut interrupt) =
-        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let mut stop = wiring::Stop::listen()?;
 
     // The port first: a second server on it would otherwise only fail after opening the data.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
@@ -48,11 +45,8 @@ async fn run_until_stopped(settings: &Settings) -> Result<(), Failure> {
         "listening"
     );
     let stop = async {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "stopping");
+        let signal = stop.asked().await;
+        tracing::info!(signal, "stopping");
     };
     let closed = serve(listener, oubliette, ServerOptions::default(), stop)
         .await

@@ -86,5 +86,6 @@ async fn play_on(stage: &mut Stage, cast: &Cast) -> Result<(), Failure> {
     stage.say(format_args!("  owner     oubliette account audit {ACCOUNT}"))?;
     stage.say(format_args!("  owner     oubliette shred {ACCOUNT} again-chat-2"))?;
     stage.say("\nCtrl-C ends it and removes its folder.")?;
-    tokio::signal::ctrl_c().await.map_err(Failure::from)
+    wiring::Stop::listen()?.asked().await;
+    Ok(())
 }
