@@ -51,6 +51,11 @@ pub(crate) fn sealed(text: &[u8], sequence: u32) -> oubliette_seal::SealedBody {
     Sealer::new().seal(&body, &place, &key()).expect("a small body can be sealed")
 }
 
+/// Whether a record opens at this place, under the key of every record here.
+pub(crate) fn opens(record: &[u8], account: AccountTag, address: LeafAddress) -> bool {
+    Opener::default().open(record, &Expected { account, address }, &key()).is_ok()
+}
+
 pub(crate) fn account() -> AccountTag {
     AccountTag::from_bytes([3; 16])
 }

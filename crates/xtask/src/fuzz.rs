@@ -130,7 +130,7 @@ fn fuzz(target: &str, program: &Path, build_dir: &Path, arguments: &Arguments) -
         .arg(format!("-timeout={TIMEOUT}"))
         .arg(format!("-rss_limit_mb={MEMORY_LIMIT}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .args(["-print_final_stats=1", "-verbosity=0"])
+        .args(["-print_final_stats=1", "-verbosity=0", "-print_funcs=0"])
         .stdin(Stdio::null());
     if arguments.rest.is_empty() {
         command.arg(&learnt);
