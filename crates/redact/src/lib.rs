@@ -61,8 +61,8 @@
 //! # Cost
 //!
 //! Detection is most of it, once for a body in which nothing is found and twice for others, since
-//! the result is read again. Memory is a few times the body. Create one [`Redactor`] per policy and
-//! one [`ExchangeRedactor`] per exchange.
+//! the result is read again. Memory is a few times the body. Create one [`Redactor`] per policy, which
+//! keeps scanners warm, and one [`ExchangeRedactor`] per exchange.
 
 mod attachment;
 mod body;
@@ -76,6 +76,7 @@ mod hits;
 mod json;
 mod operator;
 mod policy;
+mod pool;
 mod pseudonyms;
 mod reading;
 mod redactor;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use oubliette_detect::{RuleIndex, RuleSet, Scanner, Span};
+use oubliette_detect::{RuleIndex, RuleSet, Span};
 use zeroize::Zeroizing;
 
 use crate::attachment;
@@ -17,6 +17,7 @@ use crate::explore::{Explored, explore};
 use crate::hits::Hits;
 use crate::operator::{Operator, mask};
 use crate::policy::{Attachments, Policy};
+use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
@@ -24,7 +25,7 @@ use crate::report::{Format, Report};
 /// A rule set and a policy, ready to redact. Cheap to clone and to share between threads.
 #[derive(Clone)]
 pub struct Redactor {
-    rules: RuleSet,
+    pool: Arc<Pool>,
     policy: Arc<Policy>,
 }
 
@@ -32,13 +33,13 @@ impl Redactor {
     /// Puts a rule set and a policy together.
     #[must_use]
     pub fn new(rules: RuleSet, policy: Policy) -> Self {
-        Self { rules, policy: Arc::new(policy) }
+        Self { pool: Pool::new(rules), policy: Arc::new(policy) }
     }
 
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
-        &self.rules
+        self.pool.rules()
     }
 
     /// The policy in force.
@@ -52,7 +53,7 @@ impl Redactor {
     pub fn exchange(&self) -> ExchangeRedactor {
         ExchangeRedactor {
             redactor: self.clone(),
-            scanner: Scanner::new(&self.rules),
+            scanner: self.pool.lend(),
             pseudonyms: Pseudonyms::default(),
         }
     }
@@ -72,7 +73,7 @@ impl Redactor {
         }
         let explored = explore(bytes, policy.format.or_else(|| Format::of(body.content_type())));
         let mut hits = Hits::default();
-        hits.scan(&explored, &mut Scanner::new(&self.rules), policy);
+        hits.scan(&explored, &mut self.pool.lend(), policy);
         let mut findings: Vec<_> = hits
             .placed(&explored.reading, policy.entities.is_some())
             .into_iter()
@@ -92,7 +93,7 @@ impl Redactor {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor")
-            .field("rules", &self.rules.digest().to_string())
+            .field("rules", &self.rules().digest().to_string())
             .field("policy", &self.policy)
             .finish()
     }
@@ -112,7 +113,7 @@ pub struct BodyFinding {
 /// Redacts the bodies of one exchange, the request first.
 pub struct ExchangeRedactor {
     redactor: Redactor,
-    scanner: Scanner,
+    scanner: Lent,
     pseudonyms: Pseudonyms,
 }
 
@@ -146,7 +147,7 @@ impl ExchangeRedactor {
         let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
         let mut report = Report {
-            rule_set: self.redactor.rules.digest().to_string(),
+            rule_set: self.redactor.rules().digest().to_string(),
             decoded_from: decoded
                 .is_some()
                 .then(|| body.content_encoding().map(str::to_owned))
@@ -195,7 +196,7 @@ impl ExchangeRedactor {
         let reading = &explored.reading;
         let mut hits = Hits::default();
         hits.scan(explored, &mut self.scanner, &policy);
-        hits.drop_kept(&self.redactor.rules, &policy);
+        hits.drop_kept(self.redactor.rules(), &policy);
         for hit in &hits.found {
             self.pseudonyms.learn(hit.rule, hit.value(reading));
         }
@@ -204,7 +205,7 @@ impl ExchangeRedactor {
         let placed = hits.placed(reading, false);
         let mut changed = !placed.is_empty() || explored.lost_from.is_some();
         for (hit, _) in placed {
-            let rule = self.redactor.rules.rule(hit.rule);
+            let rule = self.redactor.rules().rule(hit.rule);
             *report.findings.entry(rule.id().to_owned()).or_default() += 1;
             *report.entities.entry(rule.entity().as_str().to_owned()).or_default() += 1;
             let value = hit.value(reading);
