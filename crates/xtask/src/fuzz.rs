@@ -14,9 +14,9 @@ use crate::process::{self, Outcome, Result, target_dir, workspace_root};
 
 /// Fuzz one target, or all of them one after the other.
 ///
-/// Seeds are read from fuzz/corpus/<TARGET>; what the fuzzer learns is kept in the target folder
+/// Seeds are read from `fuzz/corpus/TARGET`; what the fuzzer learns is kept in the target folder
 /// and used again next time. An input that breaks a property is written to
-/// fuzz/artifacts/<TARGET>; minimise it, then commit it as a seed: `cargo xtask test` replays
+/// `fuzz/artifacts/TARGET`; minimise it, then commit it as a seed: `cargo xtask test` replays
 /// every seed without the fuzzer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
