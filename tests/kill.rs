@@ -1,5 +1,10 @@
 //! `kill -9` under load: what was acknowledged is there, what was shredded is not.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, though the lint does not know it"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;

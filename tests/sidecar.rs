@@ -1,5 +1,10 @@
 //! The main job through the built binary, on the folder store and on a real S3 server.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, though the lint does not know it"
+)]
+
 mod support;
 
 use std::time::Duration;

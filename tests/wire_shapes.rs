@@ -1,6 +1,11 @@
 //! Real wire shapes of LLM APIs, where a checkout of them stands beside the project: what rules can
 //! find is gone from each, in every form it was there, and the format is what it was.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, though the lint does not know it"
+)]
+
 mod support;
 
 use std::fs;

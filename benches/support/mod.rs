@@ -42,7 +42,7 @@ pub(crate) const VALUES: [&str; 6] = [
 const WORDS: [&str; 40] = [
     "the", "account", "was", "opened", "in", "spring", "and", "we", "have", "kept", "it", "since",
     "then", "because", "nobody", "asked", "for", "more", "than", "a", "short", "answer", "to",
-    "their", "question", "about", "version", "2.14", "of", "our", "service", "(see", "below)",
+    "their", "question", "about", "edition", "two", "of", "our", "service", "(see", "below)",
     "which", "runs", "on", "12", "machines", "every", "day",
 ];
 

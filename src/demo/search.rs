@@ -144,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(needles.in_bytes(disguised.as_bytes()), [0].into(), "{disguised}");
             fs::write(&file, disguised).unwrap();
-            assert_eq!(needles.in_folder(folder.path()).unwrap().hits, [file.clone()]);
+            assert_eq!(needles.in_folder(folder.path()).unwrap().hits, std::slice::from_ref(&file));
         }
         fs::write(&file, "jo.moss at example.com, 4242 424").unwrap();
         let searched = needles.in_folder(folder.path()).unwrap();

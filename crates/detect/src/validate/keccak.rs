@@ -28,7 +28,7 @@ pub(super) fn keccak256(message: &[u8]) -> [u8; 32] {
     digest
 }
 
-/// Keccak-f[1600] with the lanes at `x + 5 * y`.
+/// Keccak-f\[1600\] with the lanes at `x + 5 * y`.
 fn permute(state: &mut [u64; 25]) {
     for constant in ROUND_CONSTANTS {
         let mut parity = [0u64; 5];
