@@ -1,7 +1,7 @@
 //! The one error of this crate: a rule pack that cannot be used, and how to mend it.
 
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A rule pack or rule that cannot be used.
 ///
@@ -47,7 +47,15 @@ impl DetectError {
 
 impl fmt::Display for DetectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        // A pack may have any characters in its names: one line stays one line.
+        for character in self.message.chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -156,17 +156,7 @@ impl ExchangeRedactor {
         };
         let content_type = body.content_type().map(str::to_owned);
         if is_media(bytes) {
-            report.format = Format::Binary;
-            let kept = match policy.attachments {
-                Attachments::Keep => bytes.to_vec(),
-                Attachments::Drop => {
-                    report.attachments_dropped = 1;
-                    let media_type = attachment::sniff(bytes)
-                        .or(body.content_type())
-                        .unwrap_or("application/octet-stream");
-                    description(&policy, media_type, bytes)
-                }
-            };
+            let kept = attached(&policy, bytes, body.content_type(), &mut report);
             return Ok(RedactedBody::new(kept, content_type, report));
         }
         let hint = policy.format.or_else(|| Format::of(body.content_type()));
@@ -182,7 +172,13 @@ impl ExchangeRedactor {
                 Some(redacted) => current = Some(Zeroizing::new(redacted)),
                 None => {
                     let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
-                    let redacted = std::mem::take(&mut *redacted);
+                    // Text that was taken out may leave too little of it: what would be an
+                    // attachment the next time is one now.
+                    let redacted = if is_media(&redacted) {
+                        attached(&policy, &redacted, body.content_type(), &mut report)
+                    } else {
+                        std::mem::take(&mut *redacted)
+                    };
                     return Ok(RedactedBody::new(redacted, content_type, report));
                 }
             }
@@ -246,6 +242,25 @@ impl ExchangeRedactor {
                 _ => apply(reading.body(), &edits),
             }
         })
+    }
+}
+
+/// What becomes of a body that is not text.
+fn attached(
+    policy: &Policy,
+    bytes: &[u8],
+    content_type: Option<&str>,
+    report: &mut Report,
+) -> Vec<u8> {
+    report.format = Format::Binary;
+    match policy.attachments {
+        Attachments::Keep => bytes.to_vec(),
+        Attachments::Drop => {
+            report.attachments_dropped = 1;
+            let media_type =
+                attachment::sniff(bytes).or(content_type).unwrap_or("application/octet-stream");
+            description(policy, media_type, bytes)
+        }
     }
 }
 
