@@ -24,8 +24,8 @@ pub(crate) struct Explored<'b> {
     pub(crate) reading: Reading<'b>,
     pub(crate) format: Format,
     pub(crate) fell_back: bool,
-    /// Where part of a frame begins that a stream broke off in: it can neither be read nor kept.
-    pub(crate) lost_from: Option<usize>,
+    /// The stream broke off inside a binary frame: what is there of it can neither be read nor kept.
+    pub(crate) loses_tail: bool,
     /// Attachments that are not text, by the node they stand in.
     pub(crate) attachments: Vec<(NodeId, Attachment)>,
 }
@@ -37,13 +37,13 @@ pub(crate) fn explore(body: &[u8], hint: Option<Format>) -> Explored<'_> {
             reading: Reading::new(body),
             format: Format::Text,
             fell_back: false,
-            lost_from: None,
+            loses_tail: false,
             attachments: Vec::new(),
         },
     };
     let guess = guess(body);
     let hint = hint.unwrap_or(guess);
-    // What a body is counts for more than what it says it is, but an explicit text stays one.
+    // A body that is not what it says it is, text included, is read as what it looks like.
     let tries: &[Format] = if hint == guess { &[hint] } else { &[hint, guess] };
     for &format in tries {
         if explorer.body(format) {
@@ -66,7 +66,7 @@ fn guess(body: &[u8]) -> Format {
         return Format::Sse;
     }
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
-    if !matches!(text.first(), Some(b'{' | b'[')) {
+    if !opens_document(text) {
         return Format::Text;
     }
     let first_line = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
@@ -172,7 +172,7 @@ impl Explorer<'_> {
                 if frames.is_empty() {
                     return false;
                 }
-                self.out.lost_from = (end < body.len()).then_some(end);
+                self.out.loses_tail = end < body.len();
                 self.binary_events(frames);
             }
             Format::Text | Format::Binary | Format::Unread => return false,
@@ -238,15 +238,13 @@ impl Explorer<'_> {
             let inner = chunk.and_then(|at| {
                 let raw = leaves.leaves[at].raw.range();
                 let decoded = attachment::decode(&body[raw.clone()])?;
-                let whole = json::lex(&decoded, &mut Ignore) == Lexed::Whole;
-                whole.then_some((at, raw, decoded))
+                let (lexed, inside) = lex(&decoded, &(0..decoded.len()), Some(true));
+                (lexed == Lexed::Whole).then_some((at, raw, decoded, inside))
             });
-            if let Some((at, raw, decoded)) = inner {
+            if let Some((at, raw, decoded, inside)) = inner {
                 leaves.leaves.remove(at);
                 let node = self.out.reading.add_base64(Reading::BODY, raw, decoded);
                 self.out.reading.set_container(node);
-                let text = self.out.reading.text(node);
-                let (_, inside) = lex(text, &(0..text.len()), Some(true));
                 documents.push(Leaves { node, ..inside });
             }
             documents.push(leaves);

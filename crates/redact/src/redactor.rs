@@ -166,7 +166,7 @@ impl ExchangeRedactor {
             let explored = explore(text, hint);
             if pass == 0 {
                 report.format = explored.format;
-                report.fell_back = explored.fell_back || explored.lost_from.is_some();
+                report.fell_back = explored.fell_back || explored.loses_tail;
             }
             match self.pass(&explored, &mut report) {
                 Some(redacted) => current = Some(Zeroizing::new(redacted)),
@@ -199,7 +199,7 @@ impl ExchangeRedactor {
         hits.echo(reading, &self.pseudonyms);
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         let placed = hits.placed(reading, false);
-        let mut changed = !placed.is_empty() || explored.lost_from.is_some();
+        let mut changed = !placed.is_empty() || explored.loses_tail;
         for (hit, _) in placed {
             let rule = self.redactor.rules().rule(hit.rule);
             *report.findings.entry(rule.id().to_owned()).or_default() += 1;
