@@ -32,6 +32,8 @@ impl RuleSetDigest {
             canon.flag(syntax.context_required);
             canon.text(syntax.validator.as_deref().unwrap_or_default());
             canon.text(syntax.operator.map_or("", |operator| operator.as_str()));
+            canon.0.update(syntax.min_digits.to_le_bytes());
+            canon.0.update(syntax.min_entropy.to_bits().to_le_bytes());
             canon.0.update(syntax.score.to_bits().to_le_bytes());
         }
         Self(canon.0.finalize().into())
@@ -57,7 +59,7 @@ impl fmt::Debug for RuleSetDigest {
 }
 
 /// Raised whenever the engine itself comes to find something else with the same rules.
-const FORMAT: &str = "oubliette/v1/rule-set";
+const FORMAT: &str = "oubliette/v2/rule-set";
 
 /// Fields with their lengths before them, so that none can pass for part of its neighbour.
 struct Canon(Sha256);

@@ -126,8 +126,13 @@ fn fields(source: &RuleSource, problems: &mut Vec<Problem>) {
     }
     let highest = if rule.validator.is_some() { 1.0 } else { rule.score };
     let risen = if rule.context.is_empty() { highest } else { (highest + 0.35).max(0.4) };
-    if risen < DEFAULT_MIN_SCORE {
-        wrong("never reaches the default threshold of 0.5, not even with context (+0.35)");
+    match (risen < DEFAULT_MIN_SCORE, rule.on_request) {
+        (true, false) => wrong(
+            "never reaches the default threshold of 0.5, not even with context (+0.35); say on_request if \
+             that is meant",
+        ),
+        (false, true) => wrong("on_request, but the score reaches the default threshold of 0.5"),
+        _ => {}
     }
 }
 
@@ -161,11 +166,13 @@ fn examples(rules: &RuleSet, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What one rule finds at the default threshold, whichever rule would win.
+/// What one rule finds at the threshold it is meant for, whichever rule would win.
 fn spans(scanner: &mut Scanner, rule: &Rule, text: &str) -> Vec<Span> {
     let mut findings = Vec::new();
     let only = |other: &Rule| other.id() == rule.id();
-    scanner.scan_where(text.as_bytes(), &ScanOptions::default(), Some(&only), &mut findings);
+    let min_score = if rule.syntax().on_request { 0.0 } else { DEFAULT_MIN_SCORE };
+    let options = ScanOptions { min_score, ..ScanOptions::default() };
+    scanner.scan_where(text.as_bytes(), &options, Some(&only), &mut findings);
     let mut spans: Vec<Span> = findings.iter().map(|finding| finding.span).collect();
     spans.sort();
     spans

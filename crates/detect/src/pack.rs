@@ -30,11 +30,14 @@ use locate::Place;
 /// | `case_insensitive` | fold the case of the pattern |
 /// | `unicode` | give `\w`, classes and case folding their Unicode meaning (never `\b`) |
 /// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
-/// | `keywords` | one of these must start within 256 bytes of the match's start, before or after, in any case, also inside a word. A cheap sign to look for as well as a condition |
+/// | `keywords` | one of these must start within 128 bytes of the match's start, before or after, in any case, also inside a word. A cheap sign to look for as well as a condition |
 /// | `context` | whole words, in any case, that raise the score by 0.35, to at least 0.4, if they stand within 100 bytes before the finding or 50 after it. `_` separates words |
 /// | `negative_context` | words that lower the score by 0.35 |
 /// | `context_required` | the validator's praise counts only with a context word, and a match that cannot reach the threshold without one is none |
 /// | `validator` | a check by name: it drops the match, leaves the score or raises it to 1 |
+/// | `min_digits` | how many ASCII digits the finding must hold. A random token of 16 characters without one is rare, a name of that length in code is not |
+/// | `min_entropy` | how many bits a byte (Shannon) the finding must have |
+/// | `on_request` | the rule stays below the default threshold on purpose: a scan finds it if it asks for a lower score |
 /// | `score` | from 0 to 1, of a match that nothing else speaks about. From 0.5 on it is acted upon |
 /// | `operator` | `replace`, `mask`, `hash`, `remove` or `keep` |
 /// | `examples` | texts in which `[[` and `]]` mark each finding of the rule |
@@ -166,6 +169,12 @@ pub(crate) struct RuleSyntax {
     #[serde(default)]
     pub(crate) context_required: bool,
     pub(crate) validator: Option<String>,
+    #[serde(default)]
+    pub(crate) min_digits: u32,
+    #[serde(default)]
+    pub(crate) min_entropy: f32,
+    #[serde(default)]
+    pub(crate) on_request: bool,
     pub(crate) score: f32,
     pub(crate) operator: Option<OperatorName>,
     #[serde(default)]

@@ -34,6 +34,9 @@ pub(super) fn rule(source: &RuleSource) -> Result<(), DetectError> {
     if !(0.0..=1.0).contains(&rule.score) {
         return wrong("score", "write a number from 0 to 1");
     }
+    if !(0.0..=8.0).contains(&rule.min_entropy) {
+        return wrong("min_entropy", "write a number of bits from 0 to 8");
+    }
     if rule.context_required && rule.context.is_empty() {
         return wrong("context_required", "give `context` words, or leave this out");
     }
@@ -53,9 +56,10 @@ pub(super) fn rule(source: &RuleSource) -> Result<(), DetectError> {
     if let Some(name) = &rule.validator
         && validate::by_name(name).is_none()
     {
+        let names: Vec<_> = validate::names().collect();
         return wrong(
             "validator",
-            &format!("there is no validator `{name}`; there are {}", validate::NAMES.join(", ")),
+            &format!("there is no validator `{name}`; there are {}", names.join(", ")),
         );
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::finding::Span;
 use crate::layer::{ContextGate, Layer, LayerRule};
 
 /// How near a rule's keyword must start to a match's start, in bytes, on either side.
-pub(crate) const KEYWORD_REACH: usize = 256;
+pub(crate) const KEYWORD_REACH: usize = 128;
 
 /// The places of a layer's literals in the present haystack.
 #[derive(Debug, Default)]

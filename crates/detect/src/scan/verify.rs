@@ -23,6 +23,7 @@ use crate::context::{ContextMemo, Neighbours};
 use crate::finding::Span;
 use crate::layer::{Layer, LayerRule};
 use crate::pack::RuleSyntax;
+use crate::validate::secret::entropy;
 use crate::validator::Verdict;
 
 /// What is scanned.
@@ -261,10 +262,15 @@ pub(crate) fn accept(with: &LayerRule, rule: u32, haystack: &[u8], span: Span) -
         return None;
     }
     let span = Span { start: char_start(haystack, span.start), end: char_end(haystack, span.end) };
-    let verdict = match with.validator {
-        Some(validator) => validator(&haystack[span.range()]),
-        None => Verdict::Unknown,
-    };
+    let text = &haystack[span.range()];
+    let syntax = with.rule.syntax();
+    let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if syntax.min_digits > 0 && digits() < syntax.min_digits as usize
+        || syntax.min_entropy > 0.0 && entropy(text) < syntax.min_entropy
+    {
+        return None;
+    }
+    let verdict = with.validator.map_or(Verdict::Unknown, |validator| validator(text));
     (verdict != Verdict::Invalid).then_some(Raw { rule, span, verdict })
 }
 

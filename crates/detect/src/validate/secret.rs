@@ -175,7 +175,7 @@ fn is_dotted_name(bytes: &[u8]) -> bool {
 }
 
 /// Shannon entropy in bits a byte.
-fn entropy(bytes: &[u8]) -> f32 {
+pub(crate) fn entropy(bytes: &[u8]) -> f32 {
     let mut counts = [0u32; 256];
     for &byte in bytes {
         counts[usize::from(byte)] += 1;
