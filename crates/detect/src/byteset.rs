@@ -1,12 +1,11 @@
 //! A set of bytes in 32 bytes.
 
 /// A set of byte values.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
     pub(crate) const EMPTY: Self = Self([0; 4]);
-    #[cfg(test)]
     pub(crate) const ALL: Self = Self([u64::MAX; 4]);
 
     pub(crate) fn insert(&mut self, byte: u8) {
@@ -22,6 +21,29 @@ impl ByteSet {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=255).filter(|&byte| self.contains(byte))
+        (0..4u8).flat_map(|word| {
+            let mut bits = self.0[usize::from(word)];
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                Some(word << 6 | u8::try_from(bit).expect("below 64"))
+            })
+        })
+    }
+
+    /// A byte as itself, a letter in both cases.
+    pub(crate) fn either_case(byte: u8) -> Self {
+        let mut set = Self::EMPTY;
+        set.insert(byte.to_ascii_lowercase());
+        set.insert(byte.to_ascii_uppercase());
+        set
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] & !other.0[word]))
     }
 }

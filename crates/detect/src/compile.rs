@@ -1,29 +1,28 @@
 //! From a rule's pattern to the machines that run it.
 
 pub(crate) mod gate;
-mod shape;
+mod literals;
+pub(crate) mod shape;
+mod signal;
+
+use std::sync::OnceLock;
 
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::meta;
-use regex_automata::nfa::thompson::{NFA, WhichCaptures};
-use regex_automata::util::primitives::PatternID;
+use regex_automata::nfa::thompson::{BuildError, NFA, WhichCaptures};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::boundary::Boundary;
 use crate::byteset::ByteSet;
 use crate::error::{DetectError, DetectErrorKind};
 use crate::limits::Limits;
-use crate::pack::RuleSource;
+use crate::pack::{RuleSource, RuleSyntax};
 use gate::Gate;
 
-/// A pattern, ready to run from a given start (`dfa`) or to be searched for (`regex`).
+/// A rule's pattern: what leads to its matches, and the machines that run it.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    /// Walked byte by byte from a candidate's start, so that what a failure cost is known.
-    pub(crate) dfa: DFA,
-    /// Searches the rest of a haystack, and says where the `value` group lies.
-    pub(crate) regex: meta::Regex,
     /// The number of the group named `value`.
     pub(crate) value_group: Option<usize>,
     pub(crate) boundary: Boundary,
@@ -36,8 +35,22 @@ pub(crate) struct Matcher {
     pub(crate) gate: Gate,
     /// The length of the longest match, if there is one.
     pub(crate) max_len: Option<usize>,
-    /// An estimate of the memory taken, against [`Limits::compiled_bytes`].
+    /// The length of every match, if they are all as long.
+    pub(crate) len: Option<usize>,
+    /// An estimate of the memory taken once the machines are there, against [`Limits::compiled_bytes`].
     pub(crate) bytes: usize,
+    /// Built when the first candidate turns up: most rules of most accounts never see one.
+    machines: OnceLock<Box<Machines>>,
+    nesting: u32,
+}
+
+/// What runs a pattern.
+#[derive(Debug)]
+pub(crate) struct Machines {
+    /// Walked byte by byte from a candidate's start, so that what a failure cost is known.
+    pub(crate) dfa: DFA,
+    /// Searches the rest of a haystack, and says where the `value` group lies.
+    pub(crate) regex: meta::Regex,
 }
 
 impl Matcher {
@@ -57,80 +70,103 @@ impl Matcher {
             let mend = format!("longer than {} bytes; split the rule", limits.pattern_bytes);
             return Err(source.place.error(DetectErrorKind::TooLarge, "pattern", &mend));
         }
-        let hir = ParserBuilder::new()
-            .unicode(rule.unicode)
-            .utf8(false)
-            .case_insensitive(rule.case_insensitive)
-            .nest_limit(limits.nesting)
-            .build()
-            .parse(&rule.pattern)
-            .map_err(|error| wrong(&reason(&error)).caused_by(error))?;
+        let hir =
+            parse(rule, limits.nesting).map_err(|error| wrong(&reason(&error)).caused_by(error))?;
         match hir.properties().minimum_len() {
             Some(0) => return Err(wrong("matches the empty text; require at least one character")),
             None => return Err(wrong("can never match")),
             Some(_) => {}
         }
-        let looks = hir.properties().look_set();
-        if looks.contains_word_unicode() {
+        if hir.properties().look_set().contains_word_unicode() {
             return Err(wrong(
                 "a Unicode word boundary is not supported; use `boundary`, or write (?-u:\\b)",
             ));
         }
-        let hir = match rule.boundary {
-            Boundary::Word => Hir::concat(vec![
-                Hir::look(Look::WordStartHalfAscii),
-                hir,
-                Hir::look(Look::WordEndHalfAscii),
-            ]),
-            _ => hir,
-        };
-
-        // What the automata say of themselves does not help; the mend does.
         // What the automata say of themselves does not help; the mend does.
         let mend = "compiles to more than the limit; use smaller repetitions, or (?-u) classes";
-        let too_large = || source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
-        let nfa = NFA::compiler()
-            .configure(
-                NFA::config()
-                    .utf8(false)
-                    .which_captures(WhichCaptures::None)
-                    .nfa_size_limit(Some(limits.pattern_compiled_bytes)),
-            )
-            .build_from_hir(&hir)
-            .map_err(|_| too_large())?;
+        let too_large = |_| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
+        let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
+        let shape = shape::of(&nfa);
+        let gate = gate::choose(&hir, &nfa, &shape, rule);
+        let properties = hir.properties();
+        Ok(Self {
+            value_group: value_group(&hir),
+            boundary: rule.boundary,
+            forbidden_before: rule.boundary.forbidden_before(),
+            is_seldom: gate::is_seldom(&shape),
+            gate,
+            max_len: properties.maximum_len(),
+            len: properties.minimum_len().filter(|&len| properties.maximum_len() == Some(len)),
+            shape,
+            // The automaton once for each of the two machines, its reverse, and what it grows into.
+            bytes: 4 * nfa.memory_usage(),
+            machines: OnceLock::new(),
+            nesting: limits.nesting,
+        })
+    }
+
+    /// The machines of `rule`, which is the one this was made from.
+    pub(crate) fn machines(&self, rule: &RuleSyntax) -> &Machines {
+        self.machines.get_or_init(|| Box::new(Machines::new(rule, self.nesting)))
+    }
+}
+
+impl Machines {
+    fn new(rule: &RuleSyntax, nesting: u32) -> Self {
+        const WHY: &str = "what Matcher::new compiled within a limit compiles without";
+        let hir = parse(rule, nesting).expect(WHY);
+        let dfa = DFA::builder()
+            .configure(DFA::config().cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true))
+            .build_from_nfa(automaton(&hir, None).expect(WHY))
+            .expect(WHY);
         let regex = meta::Builder::new()
             .configure(
                 meta::Config::new()
                     .utf8_empty(false)
                     .dfa(false)
-                    .nfa_size_limit(Some(2 * limits.pattern_compiled_bytes))
                     .onepass_size_limit(Some(ONE_PASS_BYTES))
                     .hybrid_cache_capacity(CACHE_BYTES),
             )
             .build_from_hir(&hir)
-            .map_err(|_| too_large())?;
-        let max_len = hir.properties().maximum_len();
-        let value_group = regex.group_info().to_index(PatternID::ZERO, "value");
-        let shape = shape::of(&nfa);
-        let bytes = nfa.memory_usage() + regex.memory_usage();
-        let gate = gate::choose(&hir, &shape, rule);
-        Ok(Self {
-            dfa: DFA::builder()
-                .configure(
-                    DFA::config().cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true),
-                )
-                .build_from_nfa(nfa)
-                .map_err(|_| too_large())?,
-            regex,
-            value_group,
-            boundary: rule.boundary,
-            forbidden_before: rule.boundary.forbidden_before(),
-            is_seldom: gate::is_seldom(&shape, rule.boundary),
-            shape,
-            gate,
-            max_len,
-            bytes,
-        })
+            .expect(WHY);
+        Self { dfa, regex }
+    }
+}
+
+/// The pattern with its boundary, if that is part of it.
+fn parse(rule: &RuleSyntax, nesting: u32) -> Result<Hir, regex_syntax::Error> {
+    let hir = ParserBuilder::new()
+        .unicode(rule.unicode)
+        .utf8(false)
+        .case_insensitive(rule.case_insensitive)
+        .nest_limit(nesting)
+        .build()
+        .parse(&rule.pattern)?;
+    Ok(match rule.boundary {
+        Boundary::Word => Hir::concat(vec![
+            Hir::look(Look::WordStartHalfAscii),
+            hir,
+            Hir::look(Look::WordEndHalfAscii),
+        ]),
+        _ => hir,
+    })
+}
+
+fn automaton(hir: &Hir, limit: Option<usize>) -> Result<NFA, BuildError> {
+    let config = NFA::config().utf8(false).which_captures(WhichCaptures::None);
+    NFA::compiler().configure(config.nfa_size_limit(limit)).build_from_hir(hir)
+}
+
+/// The number of the group named `value`.
+fn value_group(hir: &Hir) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Capture(capture) if capture.name.as_deref() == Some("value") => {
+            Some(capture.index as usize)
+        }
+        HirKind::Capture(capture) => value_group(&capture.sub),
+        HirKind::Repetition(repetition) => value_group(&repetition.sub),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().find_map(value_group),
+        _ => None,
     }
 }
 

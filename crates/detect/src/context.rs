@@ -6,9 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
 use crate::finding::Span;
+use crate::pack::RuleSyntax;
+use crate::scan::verify::Haystack;
+use crate::words::WordTable;
+
+/// How near a rule's keyword must start to a match's start, in bytes, on either side.
+pub(crate) const KEYWORD_REACH: usize = 128;
 
 /// How far before a finding a context word may begin, in bytes: about two lines of a form.
 pub(crate) const WINDOW_BEFORE: usize = 100;
@@ -27,14 +31,7 @@ pub(crate) fn is_word(word: &str) -> bool {
     (1..=MAX_WORD_BYTES).contains(&word.len()) && word.trim() == word
 }
 
-/// A full automaton reads each byte with one load, but takes about 200 bytes of memory for each byte of its
-/// words; beyond a few megabytes the slower, smaller one is also the faster, as it stays in cache.
-pub(crate) fn automaton_kind(word_bytes: usize) -> AhoCorasickKind {
-    const FULL: usize = 32 << 10;
-    if word_bytes <= FULL { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA }
-}
-
-/// The spellings of a word to look for with an automaton that folds ASCII case: upper case beyond ASCII is
+/// The spellings of a word to look for where ASCII case is folded: upper case beyond ASCII is
 /// spelt out.
 pub(crate) fn spellings(word: &str) -> Vec<String> {
     let (lower, upper) = (word.to_lowercase(), word.to_uppercase());
@@ -71,55 +68,80 @@ pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
     !joins(haystack[span.start], before) && !joins(haystack[span.end - 1], haystack.get(span.end))
 }
 
-/// All context words of a layer's rules, as one automaton, and who listens to which.
+/// All context words and keywords of a layer's rules, and who listens to which.
 #[derive(Debug)]
-pub(crate) struct ContextIndex {
-    words: Option<AhoCorasick>,
-    /// From the automaton's pattern to the word's number: a word has several spellings.
+pub(crate) struct WordIndex {
+    /// The spellings of context words.
+    context: WordTable,
+    /// From a spelling to the word's number.
     word_of: Vec<u32>,
+    keywords: WordTable,
     support: Vec<WordSet>,
     explain_away: Vec<WordSet>,
+    /// The keywords of each rule.
+    asked: Vec<WordSet>,
+    /// The rules whose gate a keyword leads to, by the keyword's number.
+    led: Vec<Vec<u32>>,
 }
 
-impl ContextIndex {
-    /// One `(context, negative_context)` for each rule.
-    pub(crate) fn new<'r>(
-        rules: impl Iterator<Item = (&'r [String], &'r [String])>,
-    ) -> Result<Self, aho_corasick::BuildError> {
-        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-        let mut number = |words: &[String]| -> Vec<u32> {
-            let mut of_words = Vec::with_capacity(words.len());
-            for word in words {
-                let fresh = u32::try_from(numbers.len()).expect("limits keep words few");
-                of_words.push(*numbers.entry(word.to_lowercase()).or_insert(fresh));
-            }
-            of_words
-        };
-        let listed: Vec<(Vec<u32>, Vec<u32>)> =
-            rules.map(|(support, explain_away)| (number(support), number(explain_away))).collect();
-        let of = numbers.len();
-        let (support, explain_away) = listed
-            .iter()
-            .map(|(support, explain)| (WordSet::new(support, of), WordSet::new(explain, of)))
-            .unzip();
+/// A context word or a keyword, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Context(u32),
+    Keyword(u32),
+}
 
-        let mut spellings: Vec<String> = Vec::new();
+/// A word in the haystack.
+#[derive(Debug, Clone, Copy)]
+struct WordHit {
+    span: Span,
+    word: Word,
+}
+
+impl WordIndex {
+    /// For the rules of a layer; with each, whether its gate is a token near a keyword.
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = (&'r RuleSyntax, bool)>) -> Self {
+        let mut context = Numbers::default();
+        let mut keywords = Numbers::default();
+        let mut led: Vec<Vec<u32>> = Vec::new();
+        let mut lists = Vec::new();
+        for (rule, (syntax, is_led)) in (0u32..).zip(rules) {
+            let mut contextual = |list: &[String]| -> Vec<u32> {
+                list.iter().map(|word| context.of(word.to_lowercase())).collect()
+            };
+            let support = contextual(&syntax.context);
+            let explain = contextual(&syntax.negative_context);
+            let asked: Vec<u32> =
+                syntax.keywords.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
+            led.resize_with(keywords.0.len(), Vec::new);
+            if is_led {
+                asked.iter().for_each(|&keyword| led[keyword as usize].push(rule));
+            }
+            lists.push([support, explain, asked]);
+        }
+        let sets = |which: usize, of: usize| -> Vec<WordSet> {
+            lists.iter().map(|lists| WordSet::new(&lists[which], of)).collect()
+        };
+        let of = context.0.len();
+        let (support, explain_away) = (sets(0, of), sets(1, of));
+        let asked = sets(2, keywords.0.len());
         let mut word_of = Vec::new();
-        for (word, &number) in &numbers {
-            for spelling in self::spellings(word) {
-                spellings.push(spelling);
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        for (word, number) in context.in_order() {
+            for spelling in spellings(&word) {
+                all.push(spelling.into_bytes());
                 word_of.push(number);
             }
         }
-        let words = if spellings.is_empty() {
-            None
-        } else {
-            let mut builder = AhoCorasick::builder();
-            let bytes = spellings.iter().map(String::len).sum();
-            builder.ascii_case_insensitive(true).kind(Some(automaton_kind(bytes)));
-            Some(builder.build(&spellings)?)
-        };
-        Ok(Self { words, word_of, support, explain_away })
+        Self {
+            context: WordTable::new(all.into_iter()),
+            word_of,
+            keywords: WordTable::new(keywords.in_order().map(|(word, _)| word.into_bytes())),
+            support,
+            explain_away,
+            asked,
+            led,
+        }
     }
 
     /// Whether anything near a match of `rule` could change its score.
@@ -132,108 +154,244 @@ impl ContextIndex {
         !self.support[rule].is_empty()
     }
 
-    fn note(&self, rule: usize, word: u32, neighbours: &mut Neighbours) {
+    fn note(&self, rule: usize, word: Word, neighbours: &mut Neighbours) {
+        let Word::Context(word) = word else { return };
         neighbours.support |= self.support[rule].contains(word);
         neighbours.explain_away |= self.explain_away[rule].contains(word);
     }
 
-    /// The whole words in `haystack[from..]` that start before `until`.
-    fn find(&self, haystack: &[u8], from: usize, until: usize, mut found: impl FnMut(Span, u32)) {
-        let Some(words) = &self.words else { return };
-        let end = haystack.len().min(until + MAX_UPPER_BYTES);
-        for hit in words.find_overlapping_iter(&haystack[from..end]) {
-            let span = Span { start: from + hit.start(), end: from + hit.end() };
-            if span.start < until && is_whole_word(haystack, span) {
-                found(span, self.word_of[hit.pattern().as_usize()]);
+    /// The words that start in `haystack[from..until]`; context words only where they are whole.
+    fn find(&self, haystack: &[u8], from: usize, until: usize, mut found: impl FnMut(WordHit)) {
+        self.context.find_at_starts(haystack, from, until, |span, spelling| {
+            if is_whole_word(haystack, span) {
+                found(WordHit { span, word: Word::Context(self.word_of[spelling as usize]) });
             }
-        }
+        });
+        self.keywords.find(haystack, from, until, |span, keyword| {
+            found(WordHit { span, word: Word::Keyword(keyword) });
+        });
     }
 }
 
-/// The context words of one haystack, found block by block and only where somebody asks: however many
-/// matches there are, no byte is searched for words more than a few times.
+/// Words and their numbers, in the order in which they came.
+#[derive(Default)]
+struct Numbers(BTreeMap<String, u32>);
+
+impl Numbers {
+    fn of(&mut self, word: String) -> u32 {
+        let fresh = u32::try_from(self.0.len()).expect("limits keep words few");
+        *self.0.entry(word).or_insert(fresh)
+    }
+
+    fn in_order(self) -> impl Iterator<Item = (String, u32)> {
+        let mut all: Vec<(String, u32)> = self.0.into_iter().collect();
+        all.sort_unstable_by_key(|&(_, number)| number);
+        all.into_iter()
+    }
+}
+
+/// The words of one haystack, found block by block and only where somebody asks: however many matches there
+/// are, no byte is searched for words more than a few times.
 #[derive(Debug, Default)]
-pub(crate) struct ContextMemo {
-    hits: Vec<(Span, u32)>,
+pub(crate) struct WordMemo {
+    hits: Vec<WordHit>,
     /// The range of `hits` of each block, once it was searched.
     blocks: Vec<Option<(u32, u32)>>,
-    field: Vec<u32>,
+    /// The words of the field's name.
+    field: Vec<Word>,
     ready: bool,
 }
 
-impl ContextMemo {
+impl WordMemo {
     /// Forgets the last haystack.
     pub(crate) fn reset(&mut self) {
         self.ready = false;
     }
 
-    /// What stands around `span` that matters to `rule`. `field` holds the words of the field's name.
+    /// What stands around `span` that matters to `rule`.
     pub(crate) fn neighbours(
         &mut self,
-        index: &ContextIndex,
-        haystack: &[u8],
-        field: &[u8],
+        index: &WordIndex,
+        haystack: &Haystack<'_>,
         rule: usize,
         span: Span,
     ) -> Neighbours {
-        if !self.ready {
-            self.prepare(index, haystack, field);
-        }
+        self.prepare(index, haystack);
         let mut neighbours = Neighbours::default();
         if span.start <= WINDOW_BEFORE {
             self.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
         }
         let window = Span {
             start: span.start.saturating_sub(WINDOW_BEFORE),
-            end: haystack.len().min(span.end + WINDOW_AFTER),
+            end: haystack.bytes.len().min(span.end + WINDOW_AFTER),
         };
         // Two stretches, so that a finding of a megabyte does not have its inside searched.
-        for stretch in [(window.start, span.start), (span.end, window.end)] {
-            if stretch.0 == stretch.1 {
-                continue;
-            }
-            for block in stretch.0 / BLOCK..=(stretch.1 - 1) / BLOCK {
-                let (first, last) = self.block(index, haystack, block);
-                for &(hit, word) in &self.hits[first as usize..last as usize] {
-                    if hit.start >= stretch.0 && hit.end <= stretch.1 {
-                        index.note(rule, word, &mut neighbours);
-                    }
+        for (from, to) in [(window.start, span.start), (span.end, window.end)] {
+            self.within(index, haystack.bytes, from, to, |hit| {
+                if hit.span.end <= to {
+                    index.note(rule, hit.word, &mut neighbours);
                 }
-            }
+            });
         }
         neighbours
     }
 
-    fn prepare(&mut self, index: &ContextIndex, haystack: &[u8], field: &[u8]) {
+    /// Whether a match of `rule` that starts at `start` and is at most `len` bytes long could have a context
+    /// word around it.
+    pub(crate) fn may_support(
+        &mut self,
+        index: &WordIndex,
+        haystack: &Haystack<'_>,
+        rule: usize,
+        start: usize,
+        len: usize,
+    ) -> bool {
+        self.prepare(index, haystack);
+        // Widening a match to whole characters moves its ends by at most three bytes.
+        const CHAR: usize = 3;
+        let support = &index.support[rule];
+        let speaks = |word| matches!(word, Word::Context(word) if support.contains(word));
+        if start <= WINDOW_BEFORE + CHAR && self.field.iter().copied().any(speaks) {
+            return true;
+        }
+        let from = start.saturating_sub(WINDOW_BEFORE + CHAR);
+        let to = haystack.bytes.len().min(start + len + CHAR + WINDOW_AFTER);
+        let mut may = false;
+        self.within(index, haystack.bytes, from, to, |hit| may |= speaks(hit.word));
+        may
+    }
+
+    /// Whether the rule has no keywords or one of them is within reach of `start`.
+    pub(crate) fn keyword_near(
+        &mut self,
+        index: &WordIndex,
+        haystack: &Haystack<'_>,
+        rule: usize,
+        start: usize,
+    ) -> bool {
+        let keywords = &index.asked[rule];
+        if keywords.is_empty() {
+            return true;
+        }
+        self.prepare(index, haystack);
+        let speaks = |word| matches!(word, Word::Keyword(word) if keywords.contains(word));
+        if start <= KEYWORD_REACH && self.field.iter().copied().any(speaks) {
+            return true;
+        }
+        let mut near = false;
+        let (from, to) = reach(start, start, haystack.bytes.len());
+        self.within(index, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
+        near
+    }
+
+    /// The first place from `from` on that is within reach of a keyword of the rule.
+    pub(crate) fn next_near_keyword(
+        &mut self,
+        index: &WordIndex,
+        haystack: &Haystack<'_>,
+        rule: usize,
+        from: usize,
+    ) -> Option<usize> {
+        if self.keyword_near(index, haystack, rule, from) {
+            return Some(from);
+        }
+        let keywords = &index.asked[rule];
+        let mut next = None;
+        let mut at = from;
+        while next.is_none() && at < haystack.bytes.len() {
+            let to = haystack.bytes.len().min(at + BLOCK);
+            self.within(index, haystack.bytes, at, to, |hit| {
+                if matches!(hit.word, Word::Keyword(word) if keywords.contains(word)) {
+                    next = Some(next.unwrap_or(usize::MAX).min(hit.span.start));
+                }
+            });
+            at = to;
+        }
+        next.map(|keyword| from.max(keyword.saturating_sub(KEYWORD_REACH)))
+    }
+
+    /// Gathers the rules that a keyword leads to which is within reach of a place in `from..=to`.
+    pub(crate) fn led_rules(
+        &mut self,
+        index: &WordIndex,
+        haystack: &Haystack<'_>,
+        (from, to): (usize, usize),
+        rules: &mut Vec<u32>,
+    ) {
+        self.prepare(index, haystack);
+        rules.clear();
+        let mut add = |word| {
+            if let Word::Keyword(keyword) = word {
+                rules.extend_from_slice(&index.led[keyword as usize]);
+            }
+        };
+        if from <= KEYWORD_REACH {
+            self.field.iter().copied().for_each(&mut add);
+        }
+        let (from, to) = reach(from, to, haystack.bytes.len());
+        self.within(index, haystack.bytes, from, to, |hit| add(hit.word));
+        rules.sort_unstable();
+        rules.dedup();
+    }
+
+    /// The words that start in `from..to`.
+    fn within(
+        &mut self,
+        index: &WordIndex,
+        haystack: &[u8],
+        from: usize,
+        to: usize,
+        mut each: impl FnMut(&WordHit),
+    ) {
+        if from >= to {
+            return;
+        }
+        for block in from / BLOCK..=(to - 1) / BLOCK {
+            let (first, last) = self.block(index, haystack, block);
+            for hit in &self.hits[first as usize..last as usize] {
+                if hit.span.start >= from && hit.span.start < to {
+                    each(hit);
+                }
+            }
+        }
+    }
+
+    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
+        if self.ready {
+            return;
+        }
         self.hits.clear();
         self.blocks.clear();
-        self.blocks.resize(haystack.len().div_ceil(BLOCK), None);
+        self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
         self.field.clear();
-        index.find(field, 0, field.len(), |_, word| self.field.push(word));
+        let field = haystack.field.as_bytes();
+        index.find(field, 0, field.len(), |hit| self.field.push(hit.word));
         self.ready = true;
     }
 
-    fn block(&mut self, index: &ContextIndex, haystack: &[u8], block: usize) -> (u32, u32) {
+    fn block(&mut self, index: &WordIndex, haystack: &[u8], block: usize) -> (u32, u32) {
         if let Some(range) = self.blocks[block] {
             return range;
         }
-        let place = |hits: &Vec<(Span, u32)>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
+        let place = |hits: &Vec<WordHit>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
         let first = place(&self.hits);
         let from = block * BLOCK;
         let until = haystack.len().min(from + BLOCK);
-        index.find(haystack, from, until, |span, word| self.hits.push((span, word)));
+        index.find(haystack, from, until, |hit| self.hits.push(hit));
         let range = (first, place(&self.hits));
         self.blocks[block] = Some(range);
         range
     }
 }
 
+/// Where keywords may start that are within reach of a place in `from..=to`.
+fn reach(from: usize, to: usize, len: usize) -> (usize, usize) {
+    (from.saturating_sub(KEYWORD_REACH), len.min(to + KEYWORD_REACH + 1))
+}
+
 /// Large enough that the look past a block's end is small change, small enough that one finding in a large
 /// haystack costs little.
-const BLOCK: usize = 256;
-
-/// The longest spelling: upper case can take up to three times the bytes.
-const MAX_UPPER_BYTES: usize = 3 * MAX_WORD_BYTES;
+const BLOCK: usize = 64;
 
 /// A set of word numbers.
 #[derive(Debug)]
@@ -265,14 +423,15 @@ mod tests {
     use super::*;
 
     fn around(haystack: &str, field: &str, value: &str) -> Neighbours {
-        let words = |list: &[&str]| list.iter().map(|&w| w.to_owned()).collect::<Vec<_>>();
-        let (support, explain) = (words(&["ssn", "social security", "numéro"]), words(&["order"]));
-        let rules = [(support.as_slice(), explain.as_slice())];
-        let index = ContextIndex::new(rules.into_iter()).unwrap();
+        let pack = "pack = 't'\n[[rule]]\nid = 't'\nentity = 'T'\ncategory = 'pii'\npattern = 'x'\nscore = 1\n\
+                    context = ['ssn', 'social security', 'numéro']\nnegative_context = ['order']\n";
+        let pack = crate::Pack::from_toml("t", pack).unwrap();
+        let rules = pack.rules().iter().map(|source| (&source.syntax, false));
+        let index = WordIndex::new(rules);
         let start = haystack.find(value).unwrap();
         let span = Span { start, end: start + value.len() };
-        let mut memo = ContextMemo::default();
-        memo.neighbours(&index, haystack.as_bytes(), field.as_bytes(), 0, span)
+        let haystack = Haystack { bytes: haystack.as_bytes(), field };
+        WordMemo::default().neighbours(&index, &haystack, 0, span)
     }
 
     #[test]

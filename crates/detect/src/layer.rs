@@ -1,16 +1,17 @@
-//! Rules compiled together: one automaton over all their literals, one table over all their shapes.
+//! Rules compiled together: what is looked for in every byte, and tables for what that leads to.
 
 mod shapes;
 
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
-
+use crate::byteset::ByteSet;
 use crate::compile::Matcher;
-use crate::compile::gate::Gate;
-use crate::context::{self, ContextIndex, WINDOW_AFTER, WINDOW_BEFORE};
+use crate::compile::gate::{self, Gate};
+use crate::context::{self, Neighbours, WINDOW_AFTER, WordIndex};
 use crate::error::{DetectError, DetectErrorKind};
 use crate::limits::Limits;
+use crate::pack::RuleSource;
+use crate::prefilter::{Window, Windows};
 use crate::rule::Rule;
 use crate::validate;
 use crate::validator::Validator;
@@ -21,15 +22,31 @@ pub(crate) use shapes::Shapes;
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) rules: Vec<LayerRule>,
-    /// Every literal of every gate and every keyword, each once.
-    pub(crate) literals: Option<AhoCorasick>,
-    pub(crate) uses: Vec<LiteralUse>,
-    pub(crate) shapes: Shapes,
-    /// The rules that are searched for in every haystack.
+    /// What is looked for in every byte of the text.
+    pub(crate) windows: Windows,
+    /// What each window is a part of.
+    pub(crate) entries: Vec<Vec<Entry>>,
+    pub(crate) literals: Vec<Literal>,
+    /// The rules that wait for a run of digits, by their shapes, and how far before it a match may start.
+    pub(crate) digits: Reaching,
+    /// The same for runs of token bytes.
+    pub(crate) tokens: Reaching,
+    /// How far at most before a run of token bytes a match may start of a rule that a keyword leads to.
+    pub(crate) led_reach: Option<usize>,
+    /// The rules that words lead to, by their shapes, as far as these are seldom.
+    pub(crate) by_words: Shapes,
+    /// The rules of which a match can only start where the text does.
+    pub(crate) at_start: Vec<u32>,
+    /// The rules whose gate is open once no context leads to them.
     pub(crate) open: Vec<u32>,
-    /// The highest score of a rule with a context gate: above it, all of them wait for context.
-    pub(crate) highest_gated_score: f32,
-    pub(crate) context: ContextIndex,
+    pub(crate) words: WordIndex,
+}
+
+/// A table and how far before a run it is to be asked.
+#[derive(Debug, Default)]
+pub(crate) struct Reaching {
+    pub(crate) shapes: Shapes,
+    pub(crate) reach: usize,
 }
 
 /// A rule within its layer.
@@ -40,22 +57,12 @@ pub(crate) struct LayerRule {
     pub(crate) validator: Option<Validator>,
     /// The literals of its gate.
     pub(crate) anchors: Vec<u32>,
-    /// Its keywords.
-    pub(crate) keywords: Vec<u32>,
     /// Set if the rule requires context and its matches are short.
     needs_context: bool,
-    /// Its context words, if they are the best sign of a match while context is needed.
-    pub(crate) context_gate: Option<ContextGate>,
-}
-
-/// Context words that take the place of a poorer gate.
-#[derive(Debug)]
-pub(crate) struct ContextGate {
-    pub(crate) words: Vec<u32>,
-    /// How far before a word's start a match that it speaks for may start.
-    pub(crate) before: usize,
-    /// How far after.
-    pub(crate) after: usize,
+    /// Whether its context words are the best sign of a match while context is needed.
+    has_context_gate: bool,
+    /// The best score that a match can come to.
+    best_score: f32,
 }
 
 impl LayerRule {
@@ -64,95 +71,99 @@ impl LayerRule {
         self.needs_context && self.rule.score() < min_score
     }
 
+    /// Whether any match of the rule could reach `min_score`.
+    pub(crate) fn can_reach(&self, min_score: f32) -> bool {
+        self.best_score >= min_score
+    }
+
     /// Whether the rule's candidates lie around words: keywords, or context words in a scan with this
     /// threshold.
     pub(crate) fn is_led_by_words(&self, min_score: f32) -> bool {
-        self.matcher.gate == Gate::Keywords || self.context_gate(min_score).is_some()
+        self.matcher.gate == Gate::Keywords || self.is_led_by_context(min_score)
     }
 
-    /// The context words that lead to the rule's matches in a scan with this threshold.
-    pub(crate) fn context_gate(&self, min_score: f32) -> Option<&ContextGate> {
-        self.context_gate.as_ref().filter(|_| self.needs_context(min_score))
+    /// Whether they lie around its context words in a scan with this threshold.
+    pub(crate) fn is_led_by_context(&self, min_score: f32) -> bool {
+        self.has_context_gate && self.needs_context(min_score)
     }
 }
 
-/// Who waits for a literal.
+/// What a window belongs to, and where in it the window stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry {
+    Literal { literal: u32, offset: usize },
+    Shape { rule: u32, offset: usize },
+}
+
+/// A literal, in lower case, and who waits for it.
 #[derive(Debug, Default)]
-pub(crate) struct LiteralUse {
+pub(crate) struct Literal {
+    pub(crate) text: Vec<u8>,
     /// The rules whose gate it is; their candidates come from where it stands.
     pub(crate) anchor_of: Vec<u32>,
     /// The rules whose gate is their keywords, and it is one.
-    pub(crate) wakes: Vec<u32>,
-    /// Whether it is a keyword of any rule.
-    pub(crate) is_keyword: bool,
+    pub(crate) keyword_of: Vec<u32>,
     /// The rules that have it, as a whole word, for their context gate.
     pub(crate) context_of: Vec<u32>,
+    /// How far before it a match may start that it leads to as a context word.
+    pub(crate) context_reach: usize,
 }
 
 impl Layer {
     pub(crate) fn new(rules: &[Rule], limits: &Limits) -> Result<Self, DetectError> {
         let mut literals = Literals::default();
-        let mut shapes = shapes::Builder::default();
-        let mut open = Vec::new();
-        let mut compiled = Vec::with_capacity(rules.len());
+        let mut windows = WindowSet::default();
+        let (mut digits, mut tokens) = (shapes::Builder::default(), shapes::Builder::default());
+        let (mut digits_reach, mut token_reach, mut led_reach) = (0, 0, None);
+        let mut by_words = shapes::Builder::default();
+        let (mut at_start, mut open) = (Vec::new(), Vec::new());
+        let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
         let mut bytes = 0;
         let mut word_bytes = 0;
         for (number, rule) in (0u32..).zip(rules) {
             let source = rule.source();
             let syntax = &source.syntax;
-            let lists = [
-                ("keywords", &syntax.keywords),
-                ("context", &syntax.context),
-                ("negative_context", &syntax.negative_context),
-            ];
-            for (field, list) in lists {
-                if list.len() > limits.words {
-                    let mend = format!("more than {} words", limits.words);
-                    return Err(source.place.error(DetectErrorKind::TooLarge, field, &mend));
-                }
-                word_bytes += list.iter().map(String::len).sum::<usize>();
-                if word_bytes > limits.word_bytes {
-                    let mend = "the words of all rules together are too long; remove some";
-                    return Err(source.place.error(DetectErrorKind::TooLarge, field, mend));
-                }
-            }
+            word_bytes += check_words(source, limits, word_bytes)?;
             let matcher = Matcher::new(source, limits)?;
             bytes += matcher.bytes;
             if bytes > limits.compiled_bytes {
                 let mend = "the rules together compile to more than the limit; remove some";
                 return Err(source.place.error(DetectErrorKind::TooLarge, "pattern", mend));
             }
-            let keywords = literals.keywords(&syntax.keywords);
             // Beyond that length a match without context would cost too much to be refused uncharged.
-            let needs_context =
-                rule.syntax().context_required && matcher.max_len.is_some_and(|len| len <= SHORT);
-            let context_gate = match (needs_context, matcher.max_len, &matcher.gate) {
-                (true, Some(len), Gate::Inner { .. } | Gate::Shape | Gate::Open) => {
-                    Some(ContextGate {
-                        words: literals.context(&syntax.context, number),
-                        before: WINDOW_AFTER + len + CHAR,
-                        after: WINDOW_BEFORE + CHAR,
-                    })
-                }
-                _ => None,
+            let short = matcher.max_len.filter(|&len| len <= SHORT);
+            let needs_context = syntax.context_required && short.is_some();
+            let context_is_better = match &matcher.gate {
+                Gate::Inner { .. } | Gate::Open => true,
+                Gate::Shape => !gate::is_telling(&matcher.shape),
+                _ => false,
             };
-            let anchors = match &matcher.gate {
+            let has_context_gate = needs_context && context_is_better;
+            if has_context_gate {
+                let reach = WINDOW_AFTER + short.unwrap_or(SHORT) + CHAR;
+                literals.context(&syntax.context, number, reach);
+            }
+            if (has_context_gate || matcher.gate == Gate::Keywords) && matcher.is_seldom {
+                by_words.add(number, &matcher);
+            }
+            let mut anchors = Vec::new();
+            match &matcher.gate {
+                Gate::Digits { reach } => {
+                    digits.add(number, &matcher);
+                    digits_reach = digits_reach.max(*reach);
+                }
+                Gate::Token { reach } => {
+                    tokens.add(number, &matcher);
+                    token_reach = token_reach.max(*reach);
+                }
+                Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
                 Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
-                    literals.anchors(list, number)
+                    anchors = literals.anchors(list, number);
                 }
-                Gate::Keywords => {
-                    keywords.iter().for_each(|&id| literals.uses[id as usize].wakes.push(number));
-                    Vec::new()
-                }
-                Gate::Shape => Vec::new(),
-                Gate::Open => {
-                    open.push(number);
-                    Vec::new()
-                }
-            };
-            let by_words = context_gate.is_some() || matcher.gate == Gate::Keywords;
-            if matcher.gate == Gate::Shape || (by_words && matcher.is_seldom) {
-                shapes.add(number, matcher.boundary, &matcher.shape, by_words);
+                Gate::Keywords => literals.keywords(&syntax.keywords, number),
+                Gate::Start => at_start.push(number),
+                Gate::Shape if !has_context_gate => windows.shape(&matcher.shape, number),
+                Gate::Shape | Gate::Open => open.push(number),
             }
             let validator: Option<Validator> = match &syntax.validator {
                 Some(name) => Some(validate::by_name(name).ok_or_else(|| {
@@ -164,33 +175,60 @@ impl Layer {
                 })?),
                 None => None,
             };
+            let alone = if validator.is_some() { 1.0 } else { syntax.score };
+            let support = !syntax.context.is_empty();
+            let best_score = Neighbours { support, explain_away: false }.apply(alone);
             compiled.push(LayerRule {
                 rule: rule.clone(),
                 matcher,
                 validator,
                 anchors,
-                keywords,
                 needs_context,
-                context_gate,
+                has_context_gate,
+                best_score: best_score.max(alone),
             });
         }
-        let too_many_words = |error: aho_corasick::BuildError| {
-            DetectError::new(
-                DetectErrorKind::TooLarge,
-                "the rules' words and literals are too many",
-            )
-            .caused_by(error)
-        };
-        let context = ContextIndex::new(
-            rules.iter().map(|r| (&r.syntax().context[..], &r.syntax().negative_context[..])),
-        )
-        .map_err(too_many_words)?;
-        let (literals, uses) = literals.build().map_err(too_many_words)?;
-        let gated = compiled.iter().filter(|rule| rule.context_gate.is_some());
-        let highest_gated_score = gated.map(|rule| rule.rule.score()).fold(-1.0, f32::max);
-        let shapes = shapes.build();
-        Ok(Self { rules: compiled, literals, uses, shapes, open, highest_gated_score, context })
+        let led = |rule: &LayerRule| matches!(rule.matcher.gate, Gate::TokenByKeyword { .. });
+        let words = WordIndex::new(compiled.iter().map(|rule| (rule.rule.syntax(), led(rule))));
+        let literals = literals.list;
+        for (number, literal) in (0u32..).zip(&literals) {
+            windows.literal(&literal.text, number);
+        }
+        Ok(Self {
+            rules: compiled,
+            windows: Windows::new(&windows.windows),
+            entries: windows.entries,
+            literals,
+            digits: Reaching { shapes: digits.build(), reach: digits_reach },
+            tokens: Reaching { shapes: tokens.build(), reach: token_reach },
+            led_reach,
+            by_words: by_words.build(),
+            at_start,
+            open,
+            words,
+        })
     }
+}
+
+/// The bytes of the words of a rule, if they are within the limits.
+fn check_words(source: &RuleSource, limits: &Limits, before: usize) -> Result<usize, DetectError> {
+    let syntax = &source.syntax;
+    let mut bytes = 0;
+    for (field, list) in [
+        ("keywords", &syntax.keywords),
+        ("context", &syntax.context),
+        ("negative_context", &syntax.negative_context),
+    ] {
+        let too_large = |mend: &str| source.place.error(DetectErrorKind::TooLarge, field, mend);
+        if list.len() > limits.words {
+            return Err(too_large(&format!("more than {} words", limits.words)));
+        }
+        bytes += list.iter().map(String::len).sum::<usize>();
+        if before + bytes > limits.word_bytes {
+            return Err(too_large("the words of all rules together are too long; remove some"));
+        }
+    }
+    Ok(bytes)
 }
 
 /// The longest match of a rule that waits for context.
@@ -203,58 +241,69 @@ const CHAR: usize = 3;
 #[derive(Default)]
 struct Literals {
     numbers: BTreeMap<Vec<u8>, u32>,
-    texts: Vec<Vec<u8>>,
-    uses: Vec<LiteralUse>,
+    list: Vec<Literal>,
 }
 
 impl Literals {
     fn anchors(&mut self, list: &[Vec<u8>], rule: u32) -> Vec<u32> {
         let numbers: Vec<u32> = list.iter().map(|literal| self.number(literal)).collect();
-        numbers.iter().for_each(|&id| self.uses[id as usize].anchor_of.push(rule));
+        numbers.iter().for_each(|&id| self.list[id as usize].anchor_of.push(rule));
         numbers
     }
 
-    fn keywords(&mut self, list: &[String]) -> Vec<u32> {
-        let mut numbers: Vec<u32> =
-            list.iter().map(|word| self.number(&word.as_bytes().to_ascii_lowercase())).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.iter().for_each(|&id| self.uses[id as usize].is_keyword = true);
-        numbers
+    fn keywords(&mut self, list: &[String], rule: u32) {
+        for keyword in list {
+            let id = self.number(&keyword.as_bytes().to_ascii_lowercase());
+            self.list[id as usize].keyword_of.push(rule);
+        }
     }
 
-    fn context(&mut self, list: &[String], rule: u32) -> Vec<u32> {
-        let mut numbers: Vec<u32> = list
-            .iter()
-            .flat_map(|word| context::spellings(word))
-            .map(|word| self.number(&word.as_bytes().to_ascii_lowercase()))
-            .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.iter().for_each(|&id| self.uses[id as usize].context_of.push(rule));
-        numbers
+    fn context(&mut self, list: &[String], rule: u32, reach: usize) {
+        for spelling in list.iter().flat_map(|word| context::spellings(word)) {
+            let id = self.number(&spelling.as_bytes().to_ascii_lowercase());
+            let literal = &mut self.list[id as usize];
+            literal.context_of.push(rule);
+            literal.context_reach = literal.context_reach.max(reach);
+        }
     }
 
-    fn number(&mut self, literal: &[u8]) -> u32 {
-        if let Some(&number) = self.numbers.get(literal) {
+    fn number(&mut self, text: &[u8]) -> u32 {
+        if let Some(&number) = self.numbers.get(text) {
             return number;
         }
-        let number = u32::try_from(self.texts.len()).expect("limits keep literals few");
-        self.numbers.insert(literal.to_vec(), number);
-        self.texts.push(literal.to_vec());
-        self.uses.push(LiteralUse::default());
+        let number = u32::try_from(self.list.len()).expect("limits keep literals few");
+        self.numbers.insert(text.to_vec(), number);
+        self.list.push(Literal { text: text.to_vec(), ..Literal::default() });
         number
     }
+}
 
-    fn build(self) -> Result<(Option<AhoCorasick>, Vec<LiteralUse>), aho_corasick::BuildError> {
-        if self.texts.is_empty() {
-            return Ok((None, self.uses));
-        }
-        let bytes = self.texts.iter().map(Vec::len).sum();
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(context::automaton_kind(bytes)))
-            .build(&self.texts)?;
-        Ok((Some(automaton), self.uses))
+/// Windows, each once, and what they belong to.
+#[derive(Default)]
+struct WindowSet {
+    numbers: BTreeMap<Window, usize>,
+    windows: Vec<Window>,
+    entries: Vec<Vec<Entry>>,
+}
+
+impl WindowSet {
+    fn literal(&mut self, text: &[u8], literal: u32) {
+        let sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::either_case(byte)).collect();
+        let (offset, window) = Window::rarest(&sets);
+        self.add(window, Entry::Literal { literal, offset });
+    }
+
+    fn shape(&mut self, sets: &[ByteSet], rule: u32) {
+        let (offset, window) = Window::rarest(sets);
+        self.add(window, Entry::Shape { rule, offset });
+    }
+
+    fn add(&mut self, window: Window, entry: Entry) {
+        let number = *self.numbers.entry(window.clone()).or_insert_with(|| {
+            self.windows.push(window);
+            self.entries.push(Vec::new());
+            self.windows.len() - 1
+        });
+        self.entries[number].push(entry);
     }
 }

@@ -73,11 +73,13 @@ pub mod lint;
 pub mod naive;
 mod offsets;
 mod pack;
+mod prefilter;
 mod rule;
 mod ruleset;
 mod scan;
 mod validate;
 mod validator;
+mod words;
 
 pub use digest::RuleSetDigest;
 pub use entity::{Category, EntityType, OperatorName};

@@ -71,7 +71,7 @@ pub fn check(packs: &[Pack]) -> Vec<Problem> {
         }
         match Matcher::new(source, &limits) {
             Err(error) => problems.push(problem(source, Severity::Error, error.to_string())),
-            Ok(matcher) if matcher.gate == Gate::Open => problems.push(problem(
+            Ok(matcher) if matcher.gate == Gate::Open && !source.syntax.context_required => problems.push(problem(
                 source,
                 Severity::Note,
                 "no anchor: the pattern is searched for in every text, about 1 to 2 ns a byte; begin it \

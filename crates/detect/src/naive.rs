@@ -5,11 +5,11 @@
 
 use regex_automata::{Anchored, Input};
 
-use crate::context::{self, Neighbours};
+use crate::context::{self, KEYWORD_REACH, Neighbours};
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::LayerRule;
 use crate::ruleset::RuleSet;
-use crate::scan::{KEYWORD_REACH, ScanOptions, field::FieldWords, overlap, verify};
+use crate::scan::{ScanOptions, field::FieldWords, overlap, verify};
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
 #[must_use]
@@ -40,6 +40,7 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
 
 fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> Vec<verify::Raw> {
     let matcher = &rule.matcher;
+    let regex = &matcher.machines(rule.rule.syntax()).regex;
     let keywords: Vec<Vec<usize>> = rule
         .rule
         .syntax()
@@ -59,7 +60,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     let mut cursor = 0;
     while cursor < haystack.len() {
         let input = Input::new(haystack).span(cursor..haystack.len());
-        let Some(whole) = matcher.regex.find(input) else { break };
+        let Some(whole) = regex.find(input) else { break };
         if !matcher.boundary.admits_start(haystack, whole.start()) || !keyword_near(whole.start()) {
             cursor = whole.start() + 1;
             continue;
@@ -67,9 +68,9 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
         let span = matcher
             .value_group
             .and_then(|group| {
-                let mut captures = matcher.regex.create_captures();
+                let mut captures = regex.create_captures();
                 let input = Input::new(haystack).span(whole.start()..haystack.len());
-                matcher.regex.captures(input.anchored(Anchored::Yes), &mut captures);
+                regex.captures(input.anchored(Anchored::Yes), &mut captures);
                 captures.get_group(group)
             })
             .map_or(whole.span(), |value| value);

@@ -7,14 +7,13 @@ pub(crate) mod verify;
 
 use std::fmt;
 
-use crate::compile::gate::Gate;
+use crate::context::WordMemo;
 use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
+use crate::prefilter::{Kernel, Runs};
 use crate::ruleset::RuleSet;
-#[cfg(any(test, feature = "naive"))]
-pub(crate) use candidates::KEYWORD_REACH;
-use candidates::Literals;
+use candidates::Places;
 use field::FieldWords;
 use verify::{Haystack, Pass, RuleState};
 
@@ -57,14 +56,16 @@ impl Default for ScanOptions<'_> {
 ///
 /// # Cost
 ///
-/// Every byte passes one automaton over all literals and one table over all shapes, whatever the number of
-/// rules; only near an anchor is a pattern run. A fresh scanner is cheap; a warm one faster, since patterns
+/// Every byte is read in blocks of 64 by a few vector instructions, whatever the number of rules; only near
+/// what these point at is a pattern run. A fresh scanner is cheap; a warm one faster, since patterns
 /// compile as far as texts lead into them. Hostile text costs each rule a bounded multiple of its length
 /// (see the crate's notes on untrusted input).
 #[derive(Debug)]
 pub struct Scanner {
     rules: RuleSet,
     layers: Vec<LayerScratch>,
+    kernel: Kernel,
+    runs: Runs,
     field: FieldWords,
     overlap: overlap::Scratch,
     steps: u64,
@@ -77,10 +78,13 @@ struct LayerScratch {
     scans: u64,
     states: Vec<RuleState>,
     active: Vec<u32>,
-    literals: Literals,
-    context: crate::context::ContextMemo,
-    wanted: Vec<bool>,
-    anchors: Vec<usize>,
+    places: Places,
+    words: WordMemo,
+    /// Which rules are looked for, and for which threshold that was decided if no caller picked them.
+    wants: Vec<bool>,
+    wants_for: Option<f32>,
+    led: Vec<u32>,
+    starts: Vec<usize>,
     raw: Vec<verify::Raw>,
 }
 
@@ -92,6 +96,8 @@ impl Scanner {
         Self {
             rules: rules.clone(),
             layers,
+            kernel: Kernel::best(),
+            runs: Runs::default(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
             steps: 0,
@@ -144,10 +150,14 @@ impl Scanner {
         findings.clear();
         self.steps = 0;
         self.field.set(options.field);
-        let field = self.field.text();
+        let haystack = Haystack { bytes: haystack, field: self.field.text() };
+        self.runs.begin();
+        self.kernel.classify(haystack.bytes, |at, masks| self.runs.push(at, masks));
         for (based, scratch) in self.rules.layers().iter().zip(&mut self.layers) {
-            let haystack = Haystack { bytes: haystack, field };
-            self.steps += scratch.scan(&based.layer, &haystack, options.min_score, wanted);
+            scratch.choose(&based.layer, options.min_score, wanted);
+            let runs = &self.runs;
+            self.steps +=
+                scratch.scan(&based.layer, &haystack, options.min_score, self.kernel, runs);
             scratch.score(&based.layer, &haystack, options.min_score, |rule, span, score| {
                 findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
             });
@@ -169,12 +179,31 @@ impl LayerScratch {
             scans: 0,
             states: layer.rules.iter().map(|_| RuleState::default()).collect(),
             active: Vec::new(),
-            literals: Literals::new(layer),
-            context: crate::context::ContextMemo::default(),
-            wanted: Vec::new(),
-            anchors: Vec::new(),
+            places: Places::new(layer),
+            words: WordMemo::default(),
+            wants: Vec::new(),
+            wants_for: None,
+            led: Vec::new(),
+            starts: Vec::new(),
             raw: Vec::new(),
         }
+    }
+
+    /// Decides which rules to look for: those that are wanted and could reach the threshold.
+    fn choose(
+        &mut self,
+        layer: &Layer,
+        min_score: f32,
+        wanted: Option<&dyn Fn(&crate::Rule) -> bool>,
+    ) {
+        if wanted.is_none() && self.wants_for == Some(min_score) {
+            return;
+        }
+        self.wants_for = wanted.is_none().then_some(min_score);
+        self.wants.clear();
+        self.wants.extend(layer.rules.iter().map(|rule| {
+            rule.can_reach(min_score) && wanted.is_none_or(|wanted| wanted(&rule.rule))
+        }));
     }
 
     /// Finds raw matches: right by pattern, boundary, keyword and validator, not yet scored.
@@ -183,21 +212,15 @@ impl LayerScratch {
         layer: &Layer,
         haystack: &Haystack<'_>,
         min_score: f32,
-        wanted: Option<&dyn Fn(&crate::Rule) -> bool>,
+        kernel: Kernel,
+        runs: &Runs,
     ) -> u64 {
-        let Self { scans, states, active, literals, context, wanted: mask, anchors, raw } = self;
+        let Self { scans, states, active, places, words, wants, led, starts, raw, .. } = self;
         raw.clear();
         active.clear();
-        context.reset();
-        mask.clear();
-        if let Some(wanted) = wanted {
-            mask.extend(layer.rules.iter().map(|rule| wanted(&rule.rule)));
-        }
-        let is_wanted = |rule: u32| mask.is_empty() || mask[rule as usize];
+        words.reset();
+        places.begin(haystack.bytes.len());
         *scans += 1;
-
-        literals.find(layer, haystack);
-        let woken = literals.take_woken();
         let mut pass = Pass {
             layer,
             haystack: *haystack,
@@ -205,36 +228,24 @@ impl LayerScratch {
             scan: *scans,
             states,
             active,
-            literals,
-            context,
+            wants,
+            places,
+            words,
             out: raw,
         };
-        // Rules that words lead to are looked for around their words, or, if these are everywhere, by shape.
-        let by_words = |rule: u32| layer.rules[rule as usize].is_led_by_words(min_score);
-        let dense = pass.words_are_dense(&woken);
-        let by_shape = |rule: u32, literals: &Literals| match &layer.rules[rule as usize].matcher {
-            matcher if by_words(rule) => dense && matcher.is_seldom && literals.is_woken(rule),
-            matcher => matcher.gate == Gate::Shape,
-        };
-        let gated = dense || min_score <= layer.highest_gated_score;
-        layer.shapes.scan(haystack.bytes, gated, |rules, start| {
-            for &rule in rules {
-                if is_wanted(rule) && by_shape(rule, pass.literals) {
-                    pass.offer(rule, start);
-                }
-            }
-        });
-        for &rule in woken.iter().filter(|&&rule| is_wanted(rule)) {
-            if !by_shape(rule, pass.literals) {
-                pass.offer_all(rule, anchors);
+        pass.offer_each(&layer.at_start, 0);
+        pass.find_windows(kernel);
+        pass.find_words_in_field();
+        pass.offer_tokens(runs, led);
+        pass.offer_digits(runs);
+        pass.offer_woken(starts);
+        for &rule in &layer.open {
+            let led = layer.rules[rule as usize].is_led_by_words(min_score);
+            if pass.wants(rule) && !led {
+                pass.give_up_on_candidates(rule);
             }
         }
-        for &rule in layer.open.iter().filter(|&&rule| is_wanted(rule) && !by_words(rule)) {
-            pass.give_up_on_candidates(rule);
-        }
-        let steps = pass.search_rest();
-        literals.recycle_woken(woken);
-        steps
+        pass.search_rest()
     }
 
     /// Scores the raw matches and hands on those that reach `min_score`.
@@ -248,7 +259,7 @@ impl LayerScratch {
         for raw in &self.raw {
             let rule = raw.rule as usize;
             let syntax = layer.rules[rule].rule.syntax();
-            let best = if layer.context.can_rise(rule) {
+            let best = if layer.words.can_rise(rule) {
                 1.0
             } else {
                 raw.score(syntax, Default::default())
@@ -256,9 +267,8 @@ impl LayerScratch {
             if best < min_score {
                 continue;
             }
-            let neighbours = if layer.context.listens(rule) {
-                let field = haystack.field.as_bytes();
-                self.context.neighbours(&layer.context, haystack.bytes, field, rule, raw.span)
+            let neighbours = if layer.words.listens(rule) {
+                self.words.neighbours(&layer.words, haystack, rule, raw.span)
             } else {
                 Default::default()
             };

@@ -3,18 +3,26 @@
 //! A gate may let through places where nothing starts; it must not hold back one where a match does.
 //! The module `naive` has none, and property tests hold the two against each other.
 
-use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_automata::nfa::thompson::NFA;
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use crate::boundary::Boundary;
+use super::literals::Prefixes;
+use super::signal;
 use crate::byteset::ByteSet;
 use crate::pack::RuleSyntax;
-
-pub(crate) use super::shape::PLACES;
+use crate::prefilter::{Window, frequency, is_token_byte};
 
 /// How candidates for a match's start are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gate {
+    /// Every match holds a run of digits that begins at most `reach` bytes behind its start.
+    Digits { reach: usize },
+    /// Every match holds a run of token bytes that begins at most `reach` bytes behind its start.
+    Token { reach: usize },
+    /// The same; the run holds a digit, and the first bytes say less than the keyword that must stand near.
+    TokenByKeyword { reach: usize },
+    /// Every match starts where the text does.
+    Start,
     /// Every match starts with one of these (ASCII case aside).
     Prefix(Vec<Vec<u8>>),
     /// Every match starts within reach of one of the rule's keywords.
@@ -28,45 +36,94 @@ pub(crate) enum Gate {
     Open,
 }
 
-pub(super) fn choose(hir: &Hir, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
+impl Gate {
+    /// What leads to matches, in words for people.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self {
+            Self::Digits { .. } => "a run of six digits",
+            Self::Token { .. } => "a token of sixteen characters and its first characters",
+            Self::TokenByKeyword { .. } => {
+                "a token of sixteen characters with a digit near a keyword"
+            }
+            Self::Start => "the start of the text",
+            Self::Prefix(_) => "the literals it begins with",
+            Self::Keywords => "its keywords",
+            Self::Inner { .. } => "a literal inside it",
+            Self::Shape => "its first characters",
+            Self::Open => "nothing",
+        }
+    }
+}
+
+/// The furthest that runs may begin behind the start of a match. All rules of a kind share the largest, so a
+/// generous one costs all of them.
+const DIGITS_REACH: usize = 12;
+const TOKEN_REACH: usize = 12;
+/// Where a keyword leads, each rule has a reach of its own.
+const LED_TOKEN_REACH: usize = 96;
+
+/// A shape as rare as this is a prefix; tokens that have it need no keyword to lead to them.
+const TELLING: f64 = 1e-5;
+/// As many places are looked at to tell.
+const TELLING_PLACES: usize = 6;
+/// A shape that is as frequent as this is not worth a window.
+const SELDOM: f64 = 2e-3;
+
+pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
+    if hir.properties().look_set_prefix().contains(Look::Start) {
+        return Gate::Start;
+    }
+    let has_keywords = !rule.keywords.is_empty();
+    // A match of token bytes only lies in one run, and the digit it must hold with it.
+    let led = has_keywords
+        && rule.min_digits > 0
+        && is_token(hir)
+        && chance(&shape[..shape.len().min(TELLING_PLACES)]) > TELLING;
+    match signal::token(nfa, if led { LED_TOKEN_REACH } else { TOKEN_REACH }) {
+        Some(reach) if led => return Gate::TokenByKeyword { reach },
+        Some(reach) if !has_keywords || is_telling(shape) => return Gate::Token { reach },
+        Some(_) => {}
+        None => {}
+    }
+    if let Some(reach) = signal::digits(nfa, DIGITS_REACH) {
+        return Gate::Digits { reach };
+    }
     if let Some(literals) = prefixes(hir) {
         return Gate::Prefix(literals);
     }
     if let Some(inner) = inner(hir) {
         return inner; // before keywords, which only say that a match is somewhere around
     }
-    if !rule.keywords.is_empty() {
+    if has_keywords {
         return Gate::Keywords;
     }
-    if is_seldom(shape, rule.boundary) { Gate::Shape } else { Gate::Open }
+    if is_seldom(shape) { Gate::Shape } else { Gate::Open }
 }
 
-/// Whether ordinary text seldom has the shape: if not, candidates by shape would cost more than a search by
-/// the pattern.
-pub(super) fn is_seldom(shape: &[ByteSet], boundary: Boundary) -> bool {
-    chance(shape, boundary) < 0.04
+/// Whether matches hold nothing but token bytes.
+fn is_token(hir: &Hir) -> bool {
+    let mut bytes = ByteSet::EMPTY;
+    bytes_in(hir, &mut bytes);
+    bytes.iter().all(is_token_byte)
+}
+
+/// Whether text so seldom has the shape that it is worth looking for.
+pub(super) fn is_seldom(shape: &[ByteSet]) -> bool {
+    let (_, window) = Window::rarest(shape);
+    f64::from(window.chance()) < SELDOM
+}
+
+/// Whether candidates by shape are few enough that no word has to lead to them.
+pub(crate) fn is_telling(shape: &[ByteSet]) -> bool {
+    let (_, window) = Window::rarest(shape);
+    f64::from(window.chance()) < TELLING
 }
 
 /// Shorter prefixes are hit too often; their shape says more.
 const MIN_PREFIX: usize = 3;
-/// More prefixes than this come from classes that were multiplied out; their shape says it better.
-const MAX_LITERALS: usize = 32;
-
 fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let literals = folded(hir)?;
-    let long_enough = literals.iter().all(|literal| literal.len() >= MIN_PREFIX);
-    (long_enough && literals.len() <= MAX_LITERALS).then_some(literals)
-}
-
-/// The literals that matches start with, in lower case, without doubles and extensions of each other.
-fn folded(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let seq = Extractor::new().extract(hir);
-    let mut literals: Vec<Vec<u8>> =
-        seq.literals()?.iter().map(|literal| literal.as_bytes().to_ascii_lowercase()).collect();
-    literals.sort();
-    // Sorted, an extension follows what it extends.
-    literals.dedup_by(|longer, shorter| longer.starts_with(shorter));
-    (!literals.is_empty()).then_some(literals)
+    let literals = Prefixes::of(hir)?.into_literals();
+    literals.iter().all(|literal| literal.len() >= MIN_PREFIX).then_some(literals)
 }
 
 /// The first part of a sequence that is a rare enough literal, if what goes before it is confined to a
@@ -104,11 +161,9 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
 }
 
 fn exact(part: &Hir) -> Option<Vec<Vec<u8>>> {
-    let seq = Extractor::new().extract(part);
-    if !seq.is_exact() || seq.len().is_none_or(|len| len > 8) {
-        return None;
-    }
-    folded(part).filter(|literals| literals.iter().all(|literal| !literal.is_empty()))
+    let prefixes = Prefixes::of(part).filter(Prefixes::is_exact)?;
+    let literals = prefixes.into_literals();
+    literals.iter().all(|literal| !literal.is_empty()).then_some(literals)
 }
 
 fn is_rare(literal: &[u8]) -> bool {
@@ -147,25 +202,9 @@ fn bytes_in(hir: &Hir, set: &mut ByteSet) {
 }
 
 /// The share of places in ordinary text that a shape lets through, places taken as independent.
-fn chance(shape: &[ByteSet], boundary: Boundary) -> f64 {
-    let forbidden = boundary.forbidden_before();
-    let before: f64 = (0..=255).filter(|&b| !forbidden.contains(b)).map(frequency).sum();
-    shape.iter().map(|set| set.iter().map(frequency).sum::<f64>()).product::<f64>()
-        * before.min(1.0)
-}
-
-/// Roughly how often a byte stands in prompts, code and JSON.
-fn frequency(byte: u8) -> f64 {
-    match byte {
-        b' ' => 0.15,
-        b'a'..=b'z' => 0.62 / 26.0,
-        b'A'..=b'Z' => 0.04 / 26.0,
-        b'0'..=b'9' => 0.06 / 10.0,
-        b'\n' | b'"' | b',' | b'.' | b'_' | b'-' | b':' | b'/' => 0.10 / 8.0,
-        0x21..=0x7E => 0.02 / 23.0,
-        0x80..=0xFF => 0.01 / 128.0,
-        _ => 0.001,
-    }
+fn chance(shape: &[ByteSet]) -> f64 {
+    let share = |set: &ByteSet| set.iter().map(|byte| f64::from(frequency(byte))).sum::<f64>();
+    shape.iter().map(|set| share(set).min(1.0)).product()
 }
 
 #[cfg(test)]
@@ -196,8 +235,16 @@ mod tests {
             Gate::Inner { literals, reach: usize::MAX, .. } if literals == [b"@"]));
         assert!(matches!(gate("pattern = '[a-z]{1,9}://[a-z.]+'"),
             Gate::Inner { literals, reach: 9, .. } if literals == [b"://"]));
-        assert!(matches!(gate("pattern = '[0-9]{3}-[0-9]{2}'"), Gate::Shape));
-        assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Shape));
+        assert_eq!(gate("pattern = '[a-z]{3}-[a-z]'"), Gate::Open);
+        assert_eq!(gate("pattern = '\\A[a-z]+'"), Gate::Start);
+        assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Shape);
+        assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Token { reach: 0 }));
+        assert!(matches!(
+            gate("pattern = '[0-9]{3}-[0-9]{2}-[0-9]{4}'"),
+            Gate::Digits { reach: 0 }
+        ));
+        let by_keyword = gate("pattern = '[0-9a-f]{32}'\nkeywords = ['key']\nmin_digits = 1");
+        assert_eq!(by_keyword, Gate::TokenByKeyword { reach: 0 });
         assert_eq!(gate("pattern = '[a-z]+'"), Gate::Open);
     }
 }

@@ -5,9 +5,9 @@ use regex_automata::util::primitives::StateID;
 
 use crate::byteset::ByteSet;
 
-/// How many places are looked at: enough to tell a card number from a year, few enough for one cache line
-/// of masks.
-pub(crate) const PLACES: usize = 8;
+/// How many places are looked at: enough to tell numbers of nine digits from such of ten, and a vendor's prefix
+/// from a word.
+pub(crate) const PLACES: usize = 16;
 
 /// For each of the first places, up to the shortest match: a set that holds every byte that may stand
 /// there. Look-around is taken to hold, so the sets may be too large, never too small.
@@ -74,6 +74,6 @@ mod tests {
         assert_eq!(shape("a[bc]d"), ["a", "bc", "d"]);
         assert_eq!(shape(r"\b(?:x|yz)w"), ["xy", "wz"]);
         assert_eq!(shape("a+b?"), ["a"]);
-        assert_eq!(shape("[01]{20}").len(), PLACES);
+        assert_eq!(shape("[01]{40}").len(), PLACES);
     }
 }

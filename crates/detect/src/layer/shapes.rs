@@ -2,45 +2,61 @@
 
 use crate::boundary::Boundary;
 use crate::byteset::ByteSet;
-use crate::compile::gate::PLACES;
+use crate::compile::Matcher;
+use crate::compile::shape::PLACES;
 
 /// For every byte value, which of 64 buckets of rules admit it before a match and at each of its first
 /// places. A candidate is where the bits of successive bytes, ANDed, leave one standing; mostly none is
-/// left after one or two bytes.
-#[derive(Debug)]
+/// left after a few bytes. Bytes that no rule tells apart share a column, so that the table of an account's few
+/// rules is small.
+#[derive(Debug, Default)]
 pub(crate) struct Shapes {
     buckets: Vec<Vec<u32>>,
-    before: Box<[u64; 256]>,
-    at: Box<[[u64; 256]; PLACES]>,
+    column: Vec<u8>,
+    columns: usize,
+    before: Vec<u64>,
+    /// Row by row, a row for each place.
+    at: Vec<u64>,
     /// The buckets of which some rule asks for at most so many places.
     short: [u64; PLACES],
-    /// The buckets with a rule that is not led by words.
-    ungated: u64,
 }
 
 impl Shapes {
-    /// Calls `found` for every place where a bucket's rules may start, in order of places. Without `gated`,
-    /// rules that are led by words may be left out.
-    pub(crate) fn scan(&self, haystack: &[u8], gated: bool, mut found: impl FnMut(&[u32], usize)) {
-        let wanted = if gated { u64::MAX } else { self.ungated };
-        if self.buckets.is_empty() || wanted == 0 {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// Calls `found` for every place in `from..to` where a bucket's rules may start, in order of places.
+    pub(crate) fn scan(
+        &self,
+        haystack: &[u8],
+        from: usize,
+        to: usize,
+        mut found: impl FnMut(&[u32], usize),
+    ) {
+        if self.is_empty() {
             return;
         }
-        let mut before = u64::MAX;
-        for (start, &byte) in haystack.iter().enumerate() {
-            let mut bits = self.at[0][usize::from(byte)] & before & wanted;
-            before = self.before[usize::from(byte)];
-            if bits == 0 {
-                continue;
-            }
+        let to = to.min(haystack.len());
+        let column = |byte: u8| usize::from(self.column[usize::from(byte)]);
+        let mut before = match from.checked_sub(1) {
+            Some(at) if from < to => self.before[column(haystack[at])],
+            _ => u64::MAX,
+        };
+        for start in from..to {
+            let first = column(haystack[start]);
+            let mut bits = self.at[first] & before;
+            before = self.before[first];
+            let mut row = 0;
             for place in 1..PLACES {
-                bits &= match haystack.get(start + place) {
-                    Some(&byte) => self.at[place][usize::from(byte)],
-                    None => self.short[place],
-                };
                 if bits == 0 {
                     break;
                 }
+                row += self.columns;
+                bits &= match haystack.get(start + place) {
+                    Some(&byte) => self.at[row + column(byte)],
+                    None => self.short[place],
+                };
             }
             while bits != 0 {
                 found(&self.buckets[bits.trailing_zeros() as usize], start);
@@ -59,59 +75,83 @@ pub(super) struct Builder {
 struct Kind {
     boundary: Boundary,
     sets: Vec<ByteSet>,
-    gated: bool,
+    /// How many places a match has at least.
+    needed: usize,
     rules: Vec<u32>,
 }
 
 impl Builder {
-    pub(super) fn add(&mut self, rule: u32, boundary: Boundary, sets: &[ByteSet], gated: bool) {
+    pub(super) fn add(&mut self, rule: u32, matcher: &Matcher) {
+        self.add_sets(rule, matcher.boundary, &matcher.shape, matcher.len);
+    }
+
+    fn add_sets(&mut self, rule: u32, boundary: Boundary, sets: &[ByteSet], len: Option<usize>) {
+        let mut sets = sets.to_vec();
+        let needed = sets.len();
+        // What may not follow a match of fixed length tells nine digits from ten.
+        if len == Some(needed) && needed < PLACES && boundary != Boundary::None {
+            sets.push(ByteSet::ALL.minus(boundary.forbidden_before()));
+        }
         let known = self
             .kinds
             .iter_mut()
-            .find(|kind| kind.boundary == boundary && kind.gated == gated && kind.sets == sets);
+            .find(|kind| kind.boundary == boundary && kind.needed == needed && kind.sets == sets);
         match known {
             Some(kind) => kind.rules.push(rule),
-            None => {
-                let kind = Kind { boundary, sets: sets.to_vec(), gated, rules: vec![rule] };
-                self.kinds.push(kind);
-            }
+            None => self.kinds.push(Kind { boundary, sets, needed, rules: vec![rule] }),
         }
     }
 
     pub(super) fn build(mut self) -> Shapes {
-        // Those that every text is searched for come first, so that as few as possible of their buckets are
-        // shared.
-        self.kinds.sort_by_key(|kind| kind.gated);
-        let mut shapes = Shapes {
-            buckets: vec![Vec::new(); self.kinds.len().min(BUCKETS)],
-            before: Box::new([0; 256]),
-            at: Box::new([[0; 256]; PLACES]),
-            short: [0; PLACES],
-            ungated: 0,
-        };
-        for (number, kind) in self.kinds.into_iter().enumerate() {
-            let Kind { boundary, sets, gated, rules } = kind;
-            // Beyond 64 kinds some share a bucket: more candidates, none missed.
-            let bucket = number % BUCKETS;
+        if self.kinds.is_empty() {
+            return Shapes::default();
+        }
+        // Beyond 64 kinds some share a bucket: more candidates, none missed. Neighbours in order are alike.
+        self.kinds.sort_by(|a, b| a.sets.cmp(&b.sets));
+        let share = self.kinds.len().div_ceil(BUCKETS);
+        let mut before = [0u64; 256];
+        let mut at = [[0u64; PLACES]; 256];
+        let mut short = [0; PLACES];
+        let mut buckets = Vec::new();
+        for (bucket, kinds) in self.kinds.chunks(share).enumerate() {
             let bit = 1u64 << bucket;
-            shapes.buckets[bucket].extend(rules);
-            shapes.ungated |= if gated { 0 } else { bit };
-            let forbidden = boundary.forbidden_before();
-            for byte in 0..=255u8 {
-                if !forbidden.contains(byte) {
-                    shapes.before[usize::from(byte)] |= bit;
-                }
-                for (place, row) in shapes.at.iter_mut().enumerate() {
-                    if sets.get(place).is_none_or(|set| set.contains(byte)) {
-                        row[usize::from(byte)] |= bit;
+            buckets.push(kinds.iter().flat_map(|kind| kind.rules.iter().copied()).collect());
+            for kind in kinds {
+                let forbidden = kind.boundary.forbidden_before();
+                for byte in 0..=255u8 {
+                    if !forbidden.contains(byte) {
+                        before[usize::from(byte)] |= bit;
+                    }
+                    for (place, bits) in at[usize::from(byte)].iter_mut().enumerate() {
+                        if kind.sets.get(place).is_none_or(|set| set.contains(byte)) {
+                            *bits |= bit;
+                        }
                     }
                 }
-            }
-            for place in sets.len()..PLACES {
-                shapes.short[place] |= bit;
+                short[kind.needed..].iter_mut().for_each(|bits| *bits |= bit);
             }
         }
-        shapes
+        let mut seen: Vec<usize> = Vec::new();
+        let mut column = vec![0u8; 256];
+        for byte in 0..256 {
+            let known = seen.iter().position(|&s| before[s] == before[byte] && at[s] == at[byte]);
+            let number = known.unwrap_or_else(|| {
+                seen.push(byte);
+                seen.len() - 1
+            });
+            column[byte] = u8::try_from(number).expect("there are 256 bytes");
+        }
+        Shapes {
+            buckets,
+            column,
+            columns: seen.len(),
+            before: seen.iter().map(|&byte| before[byte]).collect(),
+            at: (0..PLACES)
+                .flat_map(|place| seen.iter().map(move |&b| (place, b)))
+                .map(|(place, byte)| at[byte][place])
+                .collect(),
+            short,
+        }
     }
 }
 
@@ -128,25 +168,37 @@ mod tests {
         let mut letters = ByteSet::EMPTY;
         letters.insert_range(b'a', b'z');
         let mut builder = Builder::default();
-        builder.add(0, Boundary::Digit, &[digits, digits], false);
-        builder.add(1, Boundary::None, &[letters, digits], true);
-        builder.add(2, Boundary::None, &[digits], false);
-        for rule in 3..200 {
-            let sets = vec![ByteSet::ALL; 1 + rule as usize % PLACES];
-            builder.add(rule, Boundary::None, &sets, true);
-        }
-        let shapes = builder.build();
-        let find = |gated: bool| {
+        builder.add_sets(0, Boundary::Digit, &[digits, digits], None);
+        builder.add_sets(1, Boundary::None, &[letters, digits], None);
+        builder.add_sets(2, Boundary::None, &[digits], None);
+        builder.add_sets(3, Boundary::Digit, &[digits, digits], Some(2));
+        let table = builder.build();
+        let find = |from, to| {
             let mut found = Vec::new();
-            shapes.scan(b"a12 345", gated, |rules, at| {
-                found.extend(rules.iter().filter(|&&rule| rule < 3).map(|&rule| (rule, at)));
+            table.scan(b"a12 345", from, to, |rules, at| {
+                found.extend(rules.iter().map(|&rule| (rule, at)));
             });
             found.sort_unstable();
             found
         };
-        let ungated = [(0, 1), (0, 4), (2, 1), (2, 2), (2, 4), (2, 5), (2, 6)];
-        assert_eq!(find(false), ungated);
-        assert_eq!(find(true), [&ungated[..2], &[(1, 0)], &ungated[2..]].concat());
-        assert_eq!(shapes.buckets.iter().map(Vec::len).sum::<usize>(), 200);
+        let all = [(0, 1), (0, 4), (1, 0), (2, 1), (2, 2), (2, 4), (2, 5), (2, 6), (3, 1)];
+        assert_eq!(find(0, 7), all);
+        assert_eq!(find(5, 99), [(2, 5), (2, 6)]);
+    }
+
+    #[test]
+    fn more_kinds_than_buckets_share() {
+        let mut builder = Builder::default();
+        for rule in 0..200u32 {
+            let mut set = ByteSet::EMPTY;
+            set.insert(u8::try_from(rule).unwrap());
+            builder.add_sets(rule, Boundary::None, &[set], None);
+        }
+        let table = builder.build();
+        for byte in 0..200u8 {
+            let mut hit = false;
+            table.scan(&[byte], 0, 1, |rules, _| hit |= rules.contains(&u32::from(byte)));
+            assert!(hit, "{byte}");
+        }
     }
 }

@@ -1,177 +1,102 @@
-//! Where the literals of a layer stand, and the candidates that follow from it.
+//! From what the prefilter points at to places where a rule's match may start.
 
-use std::ops::Range;
-
-use super::verify::{Haystack, Pass};
+use super::verify::Pass;
 use crate::byteset::ByteSet;
 use crate::compile::gate::Gate;
-use crate::context::{WINDOW_BEFORE, is_whole_word};
+use crate::context::{KEYWORD_REACH, WINDOW_BEFORE, is_whole_word};
 use crate::finding::Span;
-use crate::layer::{ContextGate, Layer, LayerRule};
+use crate::layer::{Entry, Layer};
+use crate::prefilter::{DIGIT_RUN, Kernel, Runs, TOKEN_RUN};
 
-/// How near a rule's keyword must start to a match's start, in bytes, on either side.
-pub(crate) const KEYWORD_REACH: usize = 128;
-
-/// The places of a layer's literals in the present haystack.
+/// What the windows of a layer led to in the present haystack.
 #[derive(Debug, Default)]
-pub(super) struct Literals {
-    places: Vec<Places>,
+pub(super) struct Places {
+    /// Where each literal stands that is an anchor.
+    literals: Vec<Starts>,
     /// The literals that were found, to forget them cheaply.
     touched: Vec<u32>,
-    /// The rules that have an anchor in the haystack, in the order of their numbers once sorted.
+    /// The rules that an anchor or a word leads to, in the order of their numbers once sorted.
     woken: Vec<u32>,
     is_woken: Vec<bool>,
+    /// Where a word leads to: apart from each other, in order.
+    ranges: Vec<(usize, usize)>,
+    /// How many places of one literal are worth keeping.
+    flood: usize,
 }
 
 #[derive(Debug, Default)]
-struct Places {
-    touched: bool,
-    /// Starts in ascending order, for literals that are anchors.
+struct Starts {
+    /// In ascending order.
     starts: Vec<usize>,
     /// There were too many to be worth keeping; `starts` is incomplete.
     flooded: bool,
-    /// Where it stands as a keyword.
-    keyword: Stretches,
-    /// Where it stands as a whole word.
-    word: Stretches,
 }
 
-/// The first and last starts of stretches in which a literal stands again and again: it takes no more
-/// room than its reach leaves room for.
-#[derive(Debug, Default)]
-struct Stretches(Vec<(usize, usize)>);
-
-impl Stretches {
-    fn push(&mut self, start: usize, reach: usize) {
-        match self.0.last_mut() {
-            Some((_, last)) if start - *last <= reach => *last = start,
-            _ => self.0.push((start, start)),
-        }
-    }
-
-    /// The first places from `from` on that lie at most `before` bytes before the literal, or `after` after.
-    fn near(&self, from: usize, before: usize, after: usize) -> Option<Range<usize>> {
-        let next = self.0.partition_point(|&(_, last)| last + after < from);
-        let &(first, last) = self.0.get(next)?;
-        Some(from.max(first.saturating_sub(before))..last + after + 1)
-    }
-}
-
-impl Literals {
+impl Places {
     pub(super) fn new(layer: &Layer) -> Self {
         Self {
-            places: layer.uses.iter().map(|_| Places::default()).collect(),
+            literals: layer.literals.iter().map(|_| Starts::default()).collect(),
             is_woken: vec![false; layer.rules.len()],
             ..Self::default()
         }
     }
 
-    /// Finds all literals in the haystack and the field's name.
-    pub(super) fn find(&mut self, layer: &Layer, haystack: &Haystack<'_>) {
+    /// Forgets the last haystack.
+    pub(super) fn begin(&mut self, haystack: usize) {
         for id in self.touched.drain(..) {
-            let places = &mut self.places[id as usize];
-            places.touched = false;
-            places.flooded = false;
-            places.starts.clear();
-            places.keyword.0.clear();
-            places.word.0.clear();
+            let literal = &mut self.literals[id as usize];
+            literal.starts.clear();
+            literal.flooded = false;
         }
-        let Some(literals) = &layer.literals else { return };
-        let field = haystack.field.as_bytes();
-        for hit in literals.find_overlapping_iter(field) {
-            // As if it stood directly before the text.
-            let span = Span { start: hit.start(), end: hit.end() };
-            self.note(layer, hit.pattern().as_u32(), 0, || is_whole_word(field, span));
+        for rule in self.woken.drain(..) {
+            self.is_woken[rule as usize] = false;
         }
-        let flood = haystack.bytes.len() / FLOOD_SHARE + FLOOD_FREE;
-        for hit in literals.find_overlapping_iter(haystack.bytes) {
-            let id = hit.pattern().as_u32();
-            let uses = &layer.uses[id as usize];
-            let span = Span { start: hit.start(), end: hit.end() };
-            self.note(layer, id, hit.start(), || is_whole_word(haystack.bytes, span));
-            if !uses.anchor_of.is_empty() {
-                let places = &mut self.places[id as usize];
-                if places.starts.is_empty() {
-                    touch(places, &mut self.touched, id);
-                    wake(&uses.anchor_of, &mut self.is_woken, &mut self.woken);
-                }
-                if places.starts.len() < flood {
-                    places.starts.push(hit.start());
-                } else {
-                    places.flooded = true;
-                }
+        self.ranges.clear();
+        self.flood = haystack / FLOOD_SHARE + FLOOD_FREE;
+    }
+
+    fn wake(&mut self, rule: u32) {
+        if !std::mem::replace(&mut self.is_woken[rule as usize], true) {
+            self.woken.push(rule);
+        }
+    }
+
+    fn keep(&mut self, literal: u32, start: usize) {
+        let places = &mut self.literals[literal as usize];
+        if places.starts.is_empty() {
+            self.touched.push(literal);
+        }
+        if places.starts.len() < self.flood {
+            places.starts.push(start);
+        } else {
+            places.flooded = true;
+        }
+    }
+
+    /// Adds a range that ends after all others so far begin.
+    fn add_range(&mut self, mut from: usize, mut to: usize) {
+        while let Some(&(last_from, last_to)) = self.ranges.last() {
+            if last_to < from {
+                break;
             }
+            from = from.min(last_from);
+            to = to.max(last_to);
+            self.ranges.pop();
         }
-    }
-
-    /// Notes a keyword or context word. Most literals are neither.
-    fn note(&mut self, layer: &Layer, id: u32, start: usize, is_word: impl Fn() -> bool) {
-        let uses = &layer.uses[id as usize];
-        let places = &mut self.places[id as usize];
-        if uses.is_keyword {
-            places.keyword.push(start, KEYWORD_REACH);
-            touch(places, &mut self.touched, id);
-            wake(&uses.wakes, &mut self.is_woken, &mut self.woken);
-        }
-        if !uses.context_of.is_empty() && is_word() {
-            places.word.push(start, WINDOW_BEFORE);
-            touch(places, &mut self.touched, id);
-            wake(&uses.context_of, &mut self.is_woken, &mut self.woken);
-        }
-    }
-
-    /// Whether the rule has no keywords or one of them is within reach of `start`.
-    pub(super) fn keyword_near(&self, rule: &LayerRule, start: usize) -> bool {
-        rule.keywords.is_empty()
-            || rule.keywords.iter().any(|&id| {
-                let near =
-                    self.places[id as usize].keyword.near(start, KEYWORD_REACH, KEYWORD_REACH);
-                near.is_some_and(|near| near.start == start)
-            })
-    }
-
-    /// The first stretch of places from `from` on that are within reach of a keyword of the rule. More may
-    /// follow it directly.
-    pub(super) fn next_near_keyword(&self, rule: &LayerRule, from: usize) -> Option<Range<usize>> {
-        let places = rule.keywords.iter().map(|&id| &self.places[id as usize].keyword);
-        let near = places.filter_map(|places| places.near(from, KEYWORD_REACH, KEYWORD_REACH));
-        near.min_by_key(|near| near.start)
-    }
-
-    /// The same for the words of a context gate.
-    fn next_near_context(&self, gate: &ContextGate, from: usize) -> Option<Range<usize>> {
-        let places = gate.words.iter().map(|&id| &self.places[id as usize].word);
-        let near = places.filter_map(|places| places.near(from, gate.before, gate.after));
-        near.min_by_key(|near| near.start)
-    }
-
-    /// The rules that have an anchor in the haystack, in order.
-    pub(super) fn take_woken(&mut self) -> Vec<u32> {
-        self.woken.sort_unstable();
-        std::mem::take(&mut self.woken)
-    }
-
-    /// Takes the list back, and lets them sleep.
-    pub(super) fn recycle_woken(&mut self, mut woken: Vec<u32>) {
-        woken.drain(..).for_each(|rule| self.is_woken[rule as usize] = false);
-        self.woken = woken;
-    }
-
-    pub(super) fn is_woken(&self, rule: u32) -> bool {
-        self.is_woken[rule as usize]
+        self.ranges.push((from, to));
     }
 
     /// Gathers the starts of all the rule's anchors in ascending order; false if there are too many.
-    fn anchors(&self, rule: &LayerRule, starts: &mut Vec<usize>) -> bool {
+    fn anchors(&self, anchors: &[u32], starts: &mut Vec<usize>) -> bool {
         starts.clear();
-        for &id in &rule.anchors {
-            let places = &self.places[id as usize];
+        for &id in anchors {
+            let places = &self.literals[id as usize];
             if places.flooded {
                 return false;
             }
             starts.extend_from_slice(&places.starts);
         }
-        if rule.anchors.len() > 1 {
+        if anchors.len() > 1 {
             starts.sort_unstable();
             starts.dedup();
         }
@@ -180,70 +105,199 @@ impl Literals {
 }
 
 impl Pass<'_> {
-    /// Offers every candidate of a woken rule. `anchors` is scratch space.
-    pub(super) fn offer_all(&mut self, rule: u32, anchors: &mut Vec<usize>) {
+    /// Looks for the windows of the layer, and takes note of what they lead to.
+    pub(super) fn find_windows(&mut self, kernel: Kernel) {
         let layer = self.layer;
-        let with = &layer.rules[rule as usize];
-        if with.is_led_by_words(self.min_score) {
-            self.offer_stretches(rule);
+        if layer.entries.is_empty() {
             return;
         }
-        if !self.literals.anchors(with, anchors) {
-            self.give_up_on_candidates(rule);
-            return;
-        }
-        match &with.matcher.gate {
-            Gate::Inner { before, reach, .. } => self.offer_before(rule, anchors, before, *reach),
-            _ => anchors.iter().for_each(|&start| self.offer(rule, start)),
-        }
+        let bytes = self.haystack.bytes;
+        kernel.hits(bytes, layer.windows.tables(), |block, mut bits| {
+            while bits != 0 {
+                let at = block + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                if at < bytes.len() {
+                    self.hit(at);
+                }
+            }
+        });
     }
 
-    /// Whether the rules that words lead to are better found by shape, since the stretches around their words
-    /// add up to much of the haystack.
-    pub(super) fn words_are_dense(&self, woken: &[u32]) -> bool {
-        let len = self.haystack.bytes.len();
-        let mut sum = 0;
-        for &rule in woken {
-            let with = &self.layer.rules[rule as usize];
-            if with.matcher.is_seldom && with.is_led_by_words(self.min_score) {
-                let mut from = 0;
-                while let Some(near) = self.next_stretch(with, from).filter(|_| from < len) {
-                    sum += near.len();
-                    from = near.end;
-                    if sum > len / DENSE_SHARE {
-                        return true;
+    fn hit(&mut self, at: usize) {
+        let layer = self.layer;
+        let bytes = self.haystack.bytes;
+        for window in layer.windows.candidates(&bytes[at..]) {
+            for entry in &layer.entries[window as usize] {
+                match *entry {
+                    Entry::Literal { literal, offset } => {
+                        let text = &layer.literals[literal as usize].text;
+                        let start = at.wrapping_sub(offset);
+                        let stands = bytes.get(start..start.wrapping_add(text.len()));
+                        if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
+                            self.literal(literal, start, bytes);
+                        }
+                    }
+                    Entry::Shape { rule, offset } => {
+                        if let Some(start) = at.checked_sub(offset).filter(|_| self.wants(rule)) {
+                            self.offer(rule, start);
+                        }
                     }
                 }
             }
         }
-        false
     }
 
-    /// Offers all places around the words that lead to the rule.
-    fn offer_stretches(&mut self, rule: u32) {
-        let bytes = self.haystack.bytes;
-        let with = &self.layer.rules[rule as usize];
-        let mut from = 0;
-        while let Some(near) = self.next_stretch(with, from) {
-            let end = near.end.min(bytes.len());
-            for start in near.start..end {
-                if with.matcher.may_start(bytes, start) {
-                    self.try_at(rule, start);
+    /// Takes note of a literal that starts at `start` of `text`, which is the haystack or the field's name.
+    fn literal(&mut self, id: u32, start: usize, text: &[u8]) {
+        let literal = &self.layer.literals[id as usize];
+        if !literal.anchor_of.is_empty() {
+            self.places.keep(id, start);
+            literal.anchor_of.iter().for_each(|&rule| self.places.wake(rule));
+        }
+        self.word(id, start, text, start);
+    }
+
+    /// Takes note of a keyword or context word that counts as standing at `place`.
+    fn word(&mut self, id: u32, start: usize, text: &[u8], place: usize) {
+        let literal = &self.layer.literals[id as usize];
+        let mut leads = false;
+        for &rule in &literal.keyword_of {
+            if self.wants(rule) {
+                self.places.wake(rule);
+                leads = true;
+            }
+        }
+        if leads {
+            self.places.add_range(place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
+        }
+        let whole = Span { start, end: start + literal.text.len() };
+        if !literal.context_of.is_empty() && is_whole_word(text, whole) {
+            let mut leads = false;
+            for &rule in &literal.context_of {
+                let with = &self.layer.rules[rule as usize];
+                if self.wants(rule) && with.is_led_by_context(self.min_score) {
+                    self.places.wake(rule);
+                    leads = true;
                 }
             }
-            from = near.end.max(self.cursor(rule));
-            if self.is_searching(rule) || from >= bytes.len() {
-                break;
+            if leads {
+                let from = place.saturating_sub(literal.context_reach);
+                self.places.add_range(from, place + WINDOW_BEFORE + CHAR + 1);
             }
         }
     }
 
-    /// The first stretch of places from `from` on near a word that leads to the rule.
-    fn next_stretch(&self, with: &LayerRule, from: usize) -> Option<Range<usize>> {
-        match with.context_gate(self.min_score) {
-            Some(gate) => self.literals.next_near_context(gate, from),
-            None => self.literals.next_near_keyword(with, from),
+    /// Lets the words of the field's name lead to the start of the text.
+    pub(super) fn find_words_in_field(&mut self) {
+        let field = self.haystack.field.as_bytes();
+        if field.is_empty() {
+            return;
         }
+        let layer = self.layer;
+        for at in 0..field.len() {
+            for window in layer.windows.candidates(&field[at..]) {
+                for entry in &layer.entries[window as usize] {
+                    let Entry::Literal { literal, offset } = *entry else { continue };
+                    let text = &layer.literals[literal as usize].text;
+                    let start = at.wrapping_sub(offset);
+                    let stands = field.get(start..start.wrapping_add(text.len()));
+                    if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
+                        self.word(literal, start, field, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offers what runs of token bytes point at. `led` is scratch space.
+    pub(super) fn offer_tokens(&mut self, runs: &Runs, led: &mut Vec<u32>) {
+        let layer = self.layer;
+        let bytes = self.haystack.bytes;
+        let mut scanned = 0;
+        for run in &runs.tokens {
+            let to = run.end - TOKEN_RUN + 1;
+            let from = run.start.saturating_sub(layer.tokens.reach).max(scanned);
+            layer.tokens.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
+            scanned = to;
+            let digit = || bytes[run.start..run.end].iter().any(u8::is_ascii_digit);
+            if let Some(reach) = layer.led_reach.filter(|_| digit()) {
+                let from = run.start.saturating_sub(reach);
+                self.words.led_rules(&layer.words, &self.haystack, (from, to), led);
+                for &rule in led.iter().filter(|&&rule| self.wants[rule as usize]) {
+                    let Gate::TokenByKeyword { reach } = layer.rules[rule as usize].matcher.gate
+                    else {
+                        continue;
+                    };
+                    for start in run.start.saturating_sub(reach)..to {
+                        self.offer(rule, start);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offers what runs of digits point at.
+    pub(super) fn offer_digits(&mut self, runs: &Runs) {
+        let layer = self.layer;
+        let bytes = self.haystack.bytes;
+        let mut scanned = 0;
+        for run in &runs.digits {
+            let to = run.end - DIGIT_RUN + 1;
+            let from = run.start.saturating_sub(layer.digits.reach).max(scanned);
+            layer.digits.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
+            scanned = to;
+        }
+    }
+
+    pub(super) fn offer_each(&mut self, rules: &[u32], start: usize) {
+        for &rule in rules {
+            if self.wants(rule) {
+                self.offer(rule, start);
+            }
+        }
+    }
+
+    /// Offers what the anchors and words lead to that were found. `starts` is scratch space.
+    pub(super) fn offer_woken(&mut self, starts: &mut Vec<usize>) {
+        let layer = self.layer;
+        let bytes = self.haystack.bytes;
+        let ranges = std::mem::take(&mut self.places.ranges);
+        for &(from, to) in &ranges {
+            layer.by_words.scan(bytes, from, to, |rules, start| {
+                for &rule in rules {
+                    if self.places.is_woken[rule as usize] && self.wants(rule) {
+                        self.offer(rule, start);
+                    }
+                }
+            });
+        }
+        let mut woken = std::mem::take(&mut self.places.woken);
+        woken.sort_unstable();
+        for &rule in &woken {
+            let with = &layer.rules[rule as usize];
+            if !self.wants(rule) {
+                continue;
+            }
+            if with.is_led_by_words(self.min_score) {
+                if !with.matcher.is_seldom {
+                    let places = ranges.iter().flat_map(|&(from, to)| from..to.min(bytes.len()));
+                    places.for_each(|start| self.offer(rule, start));
+                }
+                continue;
+            }
+            if !self.places.anchors(&with.anchors, starts) {
+                self.give_up_on_candidates(rule);
+                continue;
+            }
+            match &with.matcher.gate {
+                Gate::Inner { before, reach, .. } => {
+                    self.offer_before(rule, starts, before, *reach);
+                }
+                _ => starts.iter().for_each(|&start| self.offer(rule, start)),
+            }
+        }
+        self.places.woken = woken;
+        self.places.ranges = ranges;
     }
 
     /// Offers the places from which only bytes of `before` lead up to an anchor.
@@ -267,24 +321,9 @@ impl Pass<'_> {
     }
 }
 
+/// What widening a span to whole characters may add at an end.
+const CHAR: usize = 3;
+
 /// With more hits than one in so many bytes, plus a few, candidates cost more than a search.
 const FLOOD_SHARE: usize = 8;
 const FLOOD_FREE: usize = 64;
-
-/// The table of shapes reads every haystack anyway: looking for some more is worth it early.
-const DENSE_SHARE: usize = 4;
-
-fn touch(places: &mut Places, touched: &mut Vec<u32>, id: u32) {
-    if !places.touched {
-        places.touched = true;
-        touched.push(id);
-    }
-}
-
-fn wake(rules: &[u32], is_woken: &mut [bool], woken: &mut Vec<u32>) {
-    for &rule in rules {
-        if !std::mem::replace(&mut is_woken[rule as usize], true) {
-            woken.push(rule);
-        }
-    }
-}

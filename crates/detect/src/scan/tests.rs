@@ -4,11 +4,49 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Pack;
+use crate::context::KEYWORD_REACH;
 use crate::context::WINDOW_AFTER;
 
 /// Toy rules, one or more for each gate, boundary and flag.
 const TOYS: &str = r#"
 pack = "toy"
+[[rule]]
+id = "toy.number"
+entity = "NUMBER"
+category = "pii"
+pattern = '[A-Z]?[0-9]{3}[ -]?[0-9]{4}'
+boundary = "word"
+score = 0.6
+[[rule]]
+id = "toy.number-with-word"
+entity = "ACCOUNT"
+category = "pii"
+pattern = '[0-9]{7,9}'
+boundary = "digit"
+context = ["kw", "acct"]
+context_required = true
+score = 0.3
+[[rule]]
+id = "toy.plate"
+entity = "PLATE"
+category = "pii"
+pattern = '[A-Z]{2}[0-9]{2}[A-Z]{1,2}'
+score = 0.6
+[[rule]]
+id = "toy.key"
+entity = "TOKEN"
+category = "secret"
+pattern = 'a[0-9a-b]{16,20}'
+score = 0.7
+[[rule]]
+id = "toy.key-with-word"
+entity = "TOKEN"
+category = "secret"
+pattern = '[0-9a-f_]{16,18}'
+boundary = "token"
+keywords = ["kw", "key"]
+min_digits = 1
+score = 0.7
 [[rule]]
 id = "toy.prefix"
 entity = "TOKEN"
@@ -145,9 +183,16 @@ fn every_gate_is_represented() {
     assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 4);
     assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 2);
     assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 3);
-    assert!(count(|gate| matches!(gate, Gate::Shape)) >= 2);
+    assert!(count(|gate| matches!(gate, Gate::Shape)) >= 1);
+    assert!(count(|gate| matches!(gate, Gate::Digits { .. })) >= 2);
+    assert!(count(|gate| matches!(gate, Gate::Token { .. })) >= 1);
+    assert!(count(|gate| matches!(gate, Gate::TokenByKeyword { .. })) >= 1);
     assert!(count(|gate| matches!(gate, Gate::Open)) >= 1);
-    let gated = toys.layers()[0].layer.rules.iter().filter(|rule| rule.context_gate.is_some());
+    let gated = toys.layers()[0]
+        .layer
+        .rules
+        .iter()
+        .filter(|rule| rule.is_led_by_context(DEFAULT_MIN_SCORE));
     assert_eq!(gated.count(), 2);
 }
 

@@ -18,8 +18,8 @@
 use regex_automata::hybrid::dfa::{Cache as DfaCache, DFA};
 use regex_automata::{Anchored, Input, meta};
 
-use super::candidates::Literals;
-use crate::context::{ContextMemo, Neighbours};
+use super::candidates::Places;
+use crate::context::{Neighbours, WordMemo};
 use crate::finding::Span;
 use crate::layer::{Layer, LayerRule};
 use crate::pack::RuleSyntax;
@@ -108,33 +108,49 @@ pub(super) struct Pass<'p> {
     pub(super) states: &'p mut [RuleState],
     /// The rules that have been offered anything in this pass.
     pub(super) active: &'p mut Vec<u32>,
-    pub(super) literals: &'p Literals,
-    pub(super) context: &'p mut ContextMemo,
+    /// Which rules are looked for.
+    pub(super) wants: &'p [bool],
+    pub(super) places: &'p mut Places,
+    pub(super) words: &'p mut WordMemo,
     pub(super) out: &'p mut Vec<Raw>,
 }
 
 impl Pass<'_> {
-    /// Tries a match of `rule` at `start`. Starts must come in ascending order; ones before the rule's cursor
-    /// are ignored.
-    pub(super) fn offer(&mut self, rule: u32, start: usize) {
-        let with = &self.layer.rules[rule as usize];
-        if with.matcher.may_start(self.haystack.bytes, start)
-            && self.literals.keyword_near(with, start)
-        {
-            self.try_at(rule, start);
-        }
+    pub(super) fn wants(&self, rule: u32) -> bool {
+        self.wants[rule as usize]
     }
 
-    /// As [`offer`](Self::offer), where first bytes, neighbour and keyword are known to be right.
-    pub(super) fn try_at(&mut self, rule: u32, start: usize) {
+    /// Tries a match of `rule` at `start`. Ones before the rule's cursor are ignored.
+    pub(super) fn offer(&mut self, rule: u32, start: usize) {
         let with = &self.layer.rules[rule as usize];
-        let bytes = self.haystack.bytes;
+        if !with.matcher.may_start(self.haystack.bytes, start) {
+            return;
+        }
         let state = self.state(rule);
         if state.searching || start < state.cursor {
             return;
         }
-        let cache = state.dfa.get_or_insert_with(|| with.matcher.dfa.create_cache());
-        let Ok(walk) = walk(&with.matcher.dfa, cache, bytes, start) else {
+        // Looked up before the walk: most numbers have no word near that speaks for anything.
+        if let Some(len) = with.matcher.max_len.filter(|_| with.needs_context(self.min_score))
+            && !self.words.may_support(&self.layer.words, &self.haystack, rule as usize, start, len)
+        {
+            return;
+        }
+        self.try_at(rule, start);
+    }
+
+    fn keyword_near(&mut self, rule: u32, start: usize) -> bool {
+        self.words.keyword_near(&self.layer.words, &self.haystack, rule as usize, start)
+    }
+
+    /// As [`offer`](Self::offer), where the first bytes are known to be right.
+    fn try_at(&mut self, rule: u32, start: usize) {
+        let with = &self.layer.rules[rule as usize];
+        let bytes = self.haystack.bytes;
+        let state = self.state(rule);
+        let dfa = &with.matcher.machines(with.rule.syntax()).dfa;
+        let cache = state.dfa.get_or_insert_with(|| dfa.create_cache());
+        let Ok(walk) = walk(dfa, cache, bytes, start) else {
             // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not
             // happen; if it ever did, the search would still be right.
             state.give_up_on_candidates(start);
@@ -142,11 +158,12 @@ impl Pass<'_> {
         };
         state.steps += walk.steps as u64;
         let useful = match walk.end {
-            Some(end) => {
+            // Asked for after the walk: it is mostly short, and words have to be looked for.
+            Some(end) if self.keyword_near(rule, start) => {
                 self.judge(rule, Span { start, end });
                 end - start
             }
-            None => 0,
+            _ => 0,
         };
         let state = self.state(rule);
         state.wasted += walk.steps.saturating_sub(useful);
@@ -191,9 +208,10 @@ impl Pass<'_> {
             if state.cursor >= bytes.len() {
                 return;
             }
-            let cache = state.regex.get_or_insert_with(|| with.matcher.regex.create_cache());
+            let regex = &with.matcher.machines(with.rule.syntax()).regex;
+            let cache = state.regex.get_or_insert_with(|| regex.create_cache());
             let input = Input::new(bytes).span(state.cursor..bytes.len());
-            let found = with.matcher.regex.search_with(cache, &input);
+            let found = regex.search_with(cache, &input);
             let reached = found.as_ref().map_or(bytes.len(), |found| found.end());
             state.steps += (reached - state.cursor) as u64;
             let Some(found) = found else { return };
@@ -202,8 +220,9 @@ impl Pass<'_> {
             // searching from each in between.
             let next = if !boundary.admits_start(bytes, start) {
                 (start + 1..bytes.len()).find(|&at| boundary.admits_start(bytes, at))
-            } else if !self.literals.keyword_near(with, start) {
-                self.literals.next_near_keyword(with, start + 1).map(|near| near.start)
+            } else if !self.keyword_near(rule, start) {
+                let words = &self.layer.words;
+                self.words.next_near_keyword(words, &self.haystack, rule as usize, start + 1)
             } else {
                 self.judge(rule, Span { start, end: found.end() });
                 continue;
@@ -233,9 +252,8 @@ impl Pass<'_> {
             return;
         };
         let lacks_context = with.needs_context(self.min_score) && {
-            let field = self.haystack.field.as_bytes();
-            let context = &self.layer.context;
-            !self.context.neighbours(context, bytes, field, rule as usize, raw.span).support
+            let words = &self.layer.words;
+            !self.words.neighbours(words, &self.haystack, rule as usize, raw.span).support
         };
         if lacks_context {
             // Not charged, as gates skip such starts altogether; such matches are short.
@@ -282,13 +300,27 @@ fn value_span(
     haystack: &[u8],
     whole: Span,
 ) -> Span {
-    let regex = &with.matcher.regex;
+    let regex = &with.matcher.machines(with.rule.syntax()).regex;
     let cache = cache.get_or_insert_with(|| regex.create_cache());
-    let mut captures = regex.create_captures();
     let input = Input::new(haystack).span(whole.range()).anchored(Anchored::Yes);
-    regex.search_captures_with(cache, &input, &mut captures);
-    captures.get_group(group).map_or(whole, |value| Span { start: value.start, end: value.end })
+    let mut few = [None; 2 * FEW_GROUPS];
+    let mut many = Vec::new();
+    let slots = match few.get_mut(..2 * (group + 1)) {
+        Some(few) => few,
+        None => {
+            many.resize(2 * (group + 1), None);
+            &mut many[..]
+        }
+    };
+    regex.search_slots_with(cache, &input, slots);
+    match (slots[2 * group], slots[2 * group + 1]) {
+        (Some(start), Some(end)) => Span { start: start.get(), end: end.get() },
+        _ => whole,
+    }
 }
+
+/// As many groups as patterns mostly have up to the one named `value`.
+const FEW_GROUPS: usize = 4;
 
 struct Walk {
     end: Option<usize>,

@@ -1,0 +1,134 @@
+//! Runs that every match of a pattern must hold.
+//!
+//! The pattern's automaton is walked together with the little automaton that watches for a run. If no way
+//! leads to a match before the run is long enough, the run is inevitable, and the walk also knows how far
+//! behind the match's start it begins at most. Look-around is taken to hold, so more ways are walked than
+//! there are, never fewer.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use regex_automata::nfa::thompson::{NFA, State};
+use regex_automata::util::primitives::StateID;
+
+use crate::prefilter::{DIGIT_RUN, Separated, TOKEN_RUN, is_token_byte};
+
+/// How far behind the start of every match a run of digits begins at most; `None` if a match may have
+/// none, or only further away than `reach`.
+pub(super) fn digits(nfa: &NFA, reach: usize) -> Option<usize> {
+    walk(nfa, DIGIT_RUN, reach, Separated::default(), Separated::step)
+}
+
+/// The same for a run of token bytes.
+pub(super) fn token(nfa: &NFA, reach: usize) -> Option<usize> {
+    walk(nfa, TOKEN_RUN, reach, 0usize, |len, byte| {
+        let len = if is_token_byte(byte) { len + 1 } else { 0 };
+        (len < TOKEN_RUN).then_some(len)
+    })
+}
+
+/// More ways at once than this come from large Unicode classes, which are no numbers or tokens.
+const MAX_WAYS: usize = 4096;
+
+fn walk<S: Copy + Ord + Hash>(
+    nfa: &NFA,
+    run: usize,
+    reach: usize,
+    begin: S,
+    step: impl Fn(S, u8) -> Option<S>,
+) -> Option<usize> {
+    let mut ways = BTreeSet::from([(nfa.start_anchored(), begin)]);
+    let mut furthest = None;
+    let mut depth = 0;
+    loop {
+        let mut next = BTreeSet::new();
+        let mut stack: Vec<(StateID, S)> = ways.iter().copied().collect();
+        while let Some((id, state)) = stack.pop() {
+            let mut also = |id: StateID| {
+                if ways.insert((id, state)) {
+                    stack.push((id, state));
+                }
+            };
+            let mut over = |first: u8, last: u8, to: StateID| {
+                // Bytes that change the state alike are one way; ranges are cut where that may change.
+                let mut previous = None;
+                for byte in first..=last {
+                    let after = step(state, byte);
+                    if previous != Some(after) {
+                        previous = Some(after);
+                        match after {
+                            Some(after) => {
+                                next.insert((to, after));
+                            }
+                            None => {
+                                furthest = furthest.max(Some((depth + 1usize).saturating_sub(run)))
+                            }
+                        }
+                    }
+                }
+            };
+            match nfa.state(id) {
+                State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
+                State::Sparse(sparse) => {
+                    sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
+                }
+                State::Dense(dense) => {
+                    for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
+                        if to != StateID::ZERO {
+                            over(byte, byte, to);
+                        }
+                    }
+                }
+                State::Look { next, .. } | State::Capture { next, .. } => also(*next),
+                State::Union { alternates } => alternates.iter().copied().for_each(also),
+                State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(also),
+                State::Fail => {}
+                State::Match { .. } => return None,
+            }
+        }
+        if next.is_empty() {
+            return furthest.filter(|&furthest| furthest <= reach);
+        }
+        depth += 1;
+        if next.len() > MAX_WAYS || depth >= reach + 2 * run {
+            return None;
+        }
+        ways = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nfa(pattern: &str) -> NFA {
+        let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
+        NFA::compiler().syntax(syntax).build(pattern).unwrap()
+    }
+
+    #[test]
+    fn runs_are_seen_where_no_match_can_do_without() {
+        for (pattern, expected) in [
+            ("[0-9]{6}", Some(0)),
+            ("[0-9]{5}", None),
+            ("[A-Z]{2}[0-9]{6,9}", Some(2)),
+            ("[A-Z]{0,3}[0-9]{3}-[0-9]{2}-[0-9]{4}", Some(3)),
+            ("[0-9]{3}--[0-9]{3}", None),
+            ("[0-9]{3}[ -]?[0-9]{3}", Some(0)),
+            ("(?:[0-9]{1,3}\\.){3}[0-9]{1,3}", Some(1)),
+            ("[A-Z]+[0-9]{6}", None),
+            ("[A-Z]?[0-9]{6}|[a-z]", None),
+        ] {
+            assert_eq!(digits(&nfa(pattern), 8), expected, "{pattern}");
+        }
+        for (pattern, expected) in [
+            ("ghp_[A-Za-z0-9]{36}", Some(0)),
+            ("SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}", Some(3)),
+            ("[a-f0-9]{15}", None),
+            ("key=[a-f0-9]{32}", Some(4)),
+            ("[a-z]*=[a-f0-9]{32}", None),
+        ] {
+            assert_eq!(token(&nfa(pattern), 12), expected, "{pattern}");
+        }
+    }
+}

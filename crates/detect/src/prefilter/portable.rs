@@ -1,0 +1,83 @@
+//! The pass in plain Rust: what runs where nothing better does, and what the others are held against.
+
+use super::runs::SEPARATORS;
+use super::windows::{PLACES, Tables};
+use super::{BLOCK, Masks, is_token_byte, padded};
+
+const DIGIT: u8 = 1;
+const TOKEN: u8 = 2;
+const SEPARATOR: u8 = 4;
+
+/// The classes of every byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        if b.is_ascii_digit() {
+            classes[byte] |= DIGIT;
+        }
+        if is_token_byte(b) {
+            classes[byte] |= TOKEN;
+        }
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < SEPARATORS.len() {
+        classes[SEPARATORS[at] as usize] |= SEPARATOR;
+        at += 1;
+    }
+    classes
+};
+
+pub(super) fn classify(haystack: &[u8], mut each: impl FnMut(usize, Masks)) {
+    let blocks = haystack.chunks_exact(BLOCK);
+    let rest = blocks.remainder();
+    let mut at = 0;
+    for block in blocks {
+        each(at, masks(block));
+        at += BLOCK;
+    }
+    if !rest.is_empty() {
+        each(at, masks(&padded(rest)[..BLOCK]));
+    }
+}
+
+fn masks(block: &[u8]) -> Masks {
+    let mut masks = Masks::default();
+    for (place, &byte) in block.iter().enumerate() {
+        let class = u64::from(CLASSES[usize::from(byte)]);
+        masks.digits |= (class & 1) << place;
+        masks.token |= (class >> 1 & 1) << place;
+        masks.separators |= (class >> 2 & 1) << place;
+    }
+    masks
+}
+
+pub(super) fn hits(haystack: &[u8], tables: &Tables, mut each: impl FnMut(usize, u64)) {
+    let mut at = 0;
+    // Each place looks at the bytes after it as well.
+    while at + BLOCK + PLACES <= haystack.len() {
+        report(at, hits_in(&haystack[at..at + BLOCK + PLACES], tables), &mut each);
+        at += BLOCK;
+    }
+    while at < haystack.len() {
+        let rest = &haystack[at..];
+        report(at, hits_in(&padded(&rest[..rest.len().min(BLOCK + PLACES)]), tables), &mut each);
+        at += BLOCK;
+    }
+}
+
+fn report(at: usize, bits: u64, each: &mut impl FnMut(usize, u64)) {
+    if bits != 0 {
+        each(at, bits);
+    }
+}
+
+fn hits_in(block: &[u8], tables: &Tables) -> u64 {
+    let mut bits = 0;
+    for place in 0..BLOCK {
+        bits |= u64::from(tables.buckets_at(&block[place..place + PLACES]) != 0) << place;
+    }
+    bits
+}

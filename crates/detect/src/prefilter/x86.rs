@@ -1,0 +1,255 @@
+//! The pass with AVX-512 and AVX2. The only unsafe code of this crate.
+//!
+//! Two things are unsafe about it: running instructions that the processor may not have, and loading 64 or
+//! 32 bytes through a pointer. The first is settled by the types: a value of [`Avx512`] or [`Avx2`] exists only
+//! if the processor was asked. The second by taking arrays and slices whose length was checked. Everything else
+//! is plain arithmetic. The tests of the parent module and a fuzz target hold both against the portable twin.
+#![allow(unsafe_code, reason = "SIMD: measured at 20 times the portable pass")]
+
+use std::arch::x86_64::*;
+
+use super::windows::{Group, PLACES, Tables};
+use super::{BLOCK, Masks, padded};
+
+/// Proof that AVX-512 with byte permutations is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(());
+
+/// Proof that AVX2 is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Self> {
+        let there = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2");
+        there.then_some(Self(()))
+    }
+
+    #[inline]
+    pub(super) fn classify(self, haystack: &[u8], each: impl FnMut(usize, Masks)) {
+        // SAFETY: a value of this type exists only if the processor has the features.
+        unsafe { classify_512(haystack, each) }
+    }
+
+    #[inline]
+    pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
+        // SAFETY: as above.
+        unsafe {
+            match tables.groups.as_slice() {
+                [a] => hits_512([a], haystack, each),
+                [a, b] => hits_512([a, b], haystack, each),
+                [a, b, c] => hits_512([a, b, c], haystack, each),
+                [a, b, c, d] => hits_512([a, b, c, d], haystack, each),
+                [a, b, c, d, e] => hits_512([a, b, c, d, e], haystack, each),
+                [a, b, c, d, e, f] => hits_512([a, b, c, d, e, f], haystack, each),
+                [a, b, c, d, e, f, g] => hits_512([a, b, c, d, e, f, g], haystack, each),
+                [a, b, c, d, e, f, g, h] => hits_512([a, b, c, d, e, f, g, h], haystack, each),
+                _ => unreachable!("windows make one to eight groups"),
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
+fn classify_512(haystack: &[u8], mut each: impl FnMut(usize, Masks)) {
+    let blocks = haystack.chunks_exact(BLOCK);
+    let rest = blocks.remainder();
+    let mut at = 0;
+    for block in blocks {
+        each(at, masks_512(load_512(block)));
+        at += BLOCK;
+    }
+    if !rest.is_empty() {
+        each(at, masks_512(load_512(&padded(rest))));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+#[inline]
+fn masks_512(block: __m512i) -> Masks {
+    let within = |bytes: __m512i, first: u8, count: i8| {
+        let offset = _mm512_sub_epi8(bytes, _mm512_set1_epi8(first.cast_signed()));
+        _mm512_cmplt_epu8_mask(offset, _mm512_set1_epi8(count))
+    };
+    let is = |byte: u8| _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte.cast_signed()));
+    let digits = within(block, b'0', 10);
+    let letters = within(_mm512_or_si512(block, _mm512_set1_epi8(0x20)), b'a', 26);
+    let hyphen = is(b'-');
+    Masks {
+        digits,
+        token: digits | letters | is(b'_') | hyphen,
+        separators: is(b' ') | hyphen | within(block, b'.', 2), // `.` and `/` are neighbours
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
+fn hits_512<const N: usize>(
+    groups: [&Group; N],
+    haystack: &[u8],
+    mut each: impl FnMut(usize, u64),
+) {
+    let mut rows = [[[_mm512_setzero_si512(); 2]; PLACES]; N];
+    for (row, group) in rows.iter_mut().zip(groups) {
+        for (row, table) in row.iter_mut().zip(&group.rows) {
+            *row = [load_512(&table[..64]), load_512(&table[64..])];
+        }
+    }
+    let look = |blocks: [__m512i; PLACES]| {
+        let mut any = _mm512_setzero_si512();
+        for row in &rows {
+            let place = |at: usize| _mm512_permutex2var_epi8(row[at][0], blocks[at], row[at][1]);
+            let (first, second) = (_mm512_and_si512(place(0), place(1)), place(2));
+            // any | (first & second & place(3))
+            let all = _mm512_ternarylogic_epi64::<0x80>(first, second, place(3));
+            any = _mm512_or_si512(any, all);
+        }
+        _mm512_test_epi8_mask(any, any)
+    };
+    let mut at = 0;
+    while at + BLOCK + PLACES <= haystack.len() {
+        let bits = look(std::array::from_fn(|place| load_512(&haystack[at + place..])));
+        if bits != 0 {
+            each(at, bits);
+        }
+        at += BLOCK;
+    }
+    while at < haystack.len() {
+        let rest = &haystack[at..];
+        let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
+        let bits = look(std::array::from_fn(|place| load_512(&rest[place..])));
+        if bits != 0 {
+            each(at, bits);
+        }
+        at += BLOCK;
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load_512(bytes: &[u8]) -> __m512i {
+    let bytes: &[u8; 64] = bytes[..64].try_into().expect("64 bytes");
+    // SAFETY: the array is 64 bytes long, and the load asks for no alignment.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    #[inline]
+    pub(super) fn classify(self, haystack: &[u8], each: impl FnMut(usize, Masks)) {
+        // SAFETY: a value of this type exists only if the processor has the feature.
+        unsafe { classify_256(haystack, each) }
+    }
+
+    #[inline]
+    pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
+        // SAFETY: as above.
+        unsafe { hits_256(tables, haystack, each) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn classify_256(haystack: &[u8], mut each: impl FnMut(usize, Masks)) {
+    let blocks = haystack.chunks_exact(BLOCK);
+    let rest = blocks.remainder();
+    let mut at = 0;
+    for block in blocks {
+        each(at, masks_256(block));
+        at += BLOCK;
+    }
+    if !rest.is_empty() {
+        each(at, masks_256(&padded(rest)));
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn masks_256(block: &[u8]) -> Masks {
+    let halves = [half_256(load_256(block)), half_256(load_256(&block[32..]))];
+    let whole = |of: fn(&Masks) -> u64| of(&halves[0]) | of(&halves[1]) << 32;
+    Masks {
+        digits: whole(|masks| masks.digits),
+        token: whole(|masks| masks.token),
+        separators: whole(|masks| masks.separators),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn half_256(half: __m256i) -> Masks {
+    let bits = |mask: __m256i| u64::from(_mm256_movemask_epi8(mask).cast_unsigned());
+    // Unsigned `offset < count`, as a minimum that is the offset itself.
+    let within = |bytes: __m256i, first: u8, count: i8| {
+        let offset = _mm256_sub_epi8(bytes, _mm256_set1_epi8(first.cast_signed()));
+        bits(_mm256_cmpeq_epi8(_mm256_min_epu8(offset, _mm256_set1_epi8(count - 1)), offset))
+    };
+    let is = |byte: u8| bits(_mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte.cast_signed())));
+    let digits = within(half, b'0', 10);
+    let letters = within(_mm256_or_si256(half, _mm256_set1_epi8(0x20)), b'a', 26);
+    let hyphen = is(b'-');
+    Masks {
+        digits,
+        token: digits | letters | is(b'_') | hyphen,
+        separators: is(b' ') | hyphen | within(half, b'.', 2),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn hits_256(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) {
+    let twice = |table: &[u8; 16]| {
+        // SAFETY: the array is 16 bytes long, and the load asks for no alignment.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+    };
+    let rows: Vec<[[__m256i; 2]; PLACES]> = tables
+        .groups
+        .iter()
+        .map(|g| std::array::from_fn(|at| [twice(&g.low[at]), twice(&g.high[at])]))
+        .collect();
+    let nibble = _mm256_set1_epi8(15);
+    let look = |text: &[u8]| {
+        let blocks: [[__m256i; 2]; PLACES] = std::array::from_fn(|place| {
+            let bytes = load_256(&text[place..]);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            [_mm256_and_si256(bytes, nibble), high]
+        });
+        let mut none = _mm256_set1_epi8(-1);
+        for row in &rows {
+            let mut all = _mm256_set1_epi8(-1);
+            for (tables, nibbles) in row.iter().zip(&blocks) {
+                for (table, index) in tables.iter().zip(nibbles) {
+                    all = _mm256_and_si256(all, _mm256_shuffle_epi8(*table, *index));
+                }
+            }
+            none = _mm256_and_si256(none, _mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
+        }
+        u64::from(!_mm256_movemask_epi8(none).cast_unsigned())
+    };
+    let mut at = 0;
+    while at < haystack.len() {
+        let rest = &haystack[at..];
+        let bits = if rest.len() >= BLOCK + PLACES {
+            look(rest) | look(&rest[32..]) << 32
+        } else {
+            let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
+            look(&rest) | look(&rest[32..]) << 32
+        };
+        if bits != 0 {
+            each(at, bits);
+        }
+        at += BLOCK;
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load_256(bytes: &[u8]) -> __m256i {
+    let bytes: &[u8; 32] = bytes[..32].try_into().expect("32 bytes");
+    // SAFETY: the array is 32 bytes long, and the load asks for no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
