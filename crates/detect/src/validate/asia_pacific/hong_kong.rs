@@ -33,7 +33,7 @@ fn identity_card(bytes: &[u8]) -> Verdict {
     };
     let lettered = letters.iter().all(|&value| value >= 10);
     let sum = letters[0] * 9 + letters[1] * 8 + weighted_sum(&number, &[7, 6, 5, 4, 3, 2]) + check;
-    unknown_if(lettered && sum % 11 == 0)
+    unknown_if(lettered && sum.is_multiple_of(11))
 }
 
 #[cfg(test)]

@@ -2,11 +2,15 @@
 
 use super::super::Table;
 use super::super::check_digits::verhoeff_holds;
-use super::{base36, digits, proof_if};
+use super::{base36, digits, proof_if, unknown_if};
 use crate::validator::Verdict;
 
-pub(super) const TABLE: Table =
-    &[("in_aadhaar", aadhaar), ("in_aadhaar_vid", virtual_id), ("in_gstin", gstin)];
+pub(super) const TABLE: Table = &[
+    ("in_aadhaar", aadhaar),
+    ("in_aadhaar_vid", virtual_id),
+    ("in_gstin", gstin),
+    ("in_vehicle", vehicle),
+];
 
 /// Twelve digits under Verhoeff's scheme, none of them issued from 0 or 1, nor the same backwards.
 fn aadhaar(bytes: &[u8]) -> Verdict {
@@ -44,6 +48,12 @@ fn gstin(bytes: &[u8]) -> Verdict {
     }
 }
 
+/// Whether the serial, the last digits of a registration, is not all zeros: it counts from one.
+fn vehicle(bytes: &[u8]) -> Verdict {
+    let last = bytes.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
+    unknown_if(last.take_while(|byte| byte.is_ascii_digit()).any(|&byte| byte != b'0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::all;
@@ -71,5 +81,11 @@ mod tests {
             Verdict::Invalid,
             &["38AAPFU0939F1ZV", "00AAPFU0939F1ZV", "27AAPFU0939F1Z", "27AAPFU0939F1Z-", ""],
         );
+    }
+
+    #[test]
+    fn vehicles() {
+        all(vehicle, Verdict::Unknown, &["KA 05 MJ 4821", "22BH0001AA", "77 CD 20"]);
+        all(vehicle, Verdict::Invalid, &["KA 05 MJ 0000", "22BH0000AA", "KA", ""]);
     }
 }
