@@ -33,6 +33,10 @@ pub(crate) struct Matcher {
     forbidden_before: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
+    /// How many bytes a match has at least and at most before what the gate leads to.
+    pub(crate) lead: (usize, usize),
+    /// What the first places after these admit.
+    behind_lead: Option<Vec<ByteSet>>,
     /// The length of the longest match, if there is one.
     pub(crate) max_len: Option<usize>,
     /// The length of every match, if they are all as long.
@@ -63,6 +67,11 @@ impl Matcher {
             && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
     }
 
+    /// The places that the gate leads to: a match's first, or those behind its lead.
+    pub(crate) fn gate_shape(&self) -> &[ByteSet] {
+        self.behind_lead.as_deref().unwrap_or(&self.shape)
+    }
+
     pub(crate) fn new(source: &RuleSource, limits: &Limits) -> Result<Self, DetectError> {
         let rule = &source.syntax;
         let wrong = |mend: &str| source.place.error(DetectErrorKind::Pattern, "pattern", mend);
@@ -87,7 +96,19 @@ impl Matcher {
         let too_large = |_| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
         let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
         let shape = shape::of(&nfa);
-        let gate = gate::choose(&hir, &nfa, &shape, rule);
+        let mut gate = gate::choose(&hir, &nfa, &shape, rule);
+        let mut lead = (0, 0);
+        let mut behind_lead = None;
+        if matches!(gate, Gate::Open | Gate::Shape | Gate::Keywords)
+            && let Some((min, max, rest)) = gate::split_lead(&hir)
+        {
+            let rest_nfa = automaton(&rest, None).map_err(too_large)?;
+            let rest_shape = shape::of(&rest_nfa);
+            let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule);
+            if matches!(better, Gate::Prefix(_) | Gate::Inner { .. } | Gate::Shape) {
+                (gate, lead, behind_lead) = (better, (min, max), Some(rest_shape));
+            }
+        }
         let properties = hir.properties();
         Ok(Self {
             value_group: value_group(&hir),
@@ -95,6 +116,8 @@ impl Matcher {
             forbidden_before: rule.boundary.forbidden_before(),
             is_seldom: gate::is_seldom(&shape),
             gate,
+            lead,
+            behind_lead,
             max_len: properties.maximum_len(),
             len: properties.minimum_len().filter(|&len| properties.maximum_len() == Some(len)),
             shape,

@@ -135,7 +135,7 @@ impl Layer {
             let needs_context = syntax.context_required && short.is_some();
             let context_is_better = match &matcher.gate {
                 Gate::Inner { .. } | Gate::Open => true,
-                Gate::Shape => !gate::is_telling(&matcher.shape),
+                Gate::Shape => !gate::is_telling(matcher.gate_shape()),
                 _ => false,
             };
             let has_context_gate = needs_context && context_is_better;
@@ -162,7 +162,7 @@ impl Layer {
                 }
                 Gate::Keywords => literals.keywords(&syntax.keywords, number),
                 Gate::Start => at_start.push(number),
-                Gate::Shape if !has_context_gate => windows.shape(&matcher.shape, number),
+                Gate::Shape if !has_context_gate => windows.shape(matcher.gate_shape(), number),
                 Gate::Shape | Gate::Open => open.push(number),
             }
             let validator: Option<Validator> = match &syntax.validator {

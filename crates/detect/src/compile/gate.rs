@@ -100,6 +100,23 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     if is_seldom(shape) { Gate::Shape } else { Gate::Open }
 }
 
+/// What a pattern looks at before the group that is its value, if that is little: the fewest and the most
+/// bytes, and the rest of the pattern, which is what text is searched for.
+///
+/// `(?:\A|[^0-9])(?P<value>...)` says of a neighbour what `boundary` cannot; taken as a whole, such a pattern
+/// would start with anything.
+pub(super) fn split_lead(hir: &Hir) -> Option<(usize, usize, Hir)> {
+    let HirKind::Concat(parts) = hir.kind() else { return None };
+    let is_value = |part: &Hir| matches!(part.kind(), HirKind::Capture(c) if c.name.as_deref() == Some("value"));
+    let at = parts.iter().position(is_value).filter(|&at| at > 0)?;
+    let lead = Hir::concat(parts[..at].to_vec());
+    let (min, max) = (lead.properties().minimum_len()?, lead.properties().maximum_len()?);
+    (max <= MAX_LEAD).then(|| (min, max, Hir::concat(parts[at..].to_vec())))
+}
+
+/// Every byte more is a place more to try at each candidate.
+const MAX_LEAD: usize = 3;
+
 /// Whether matches hold nothing but token bytes.
 fn is_token(hir: &Hir) -> bool {
     let mut bytes = ByteSet::EMPTY;

@@ -139,11 +139,19 @@ impl Pass<'_> {
                     }
                     Entry::Shape { rule, offset } => {
                         if let Some(start) = at.checked_sub(offset).filter(|_| self.wants(rule)) {
-                            self.offer(rule, start);
+                            self.offer_led(rule, start);
                         }
                     }
                 }
             }
+        }
+    }
+
+    /// Offers the places whose lead ends at `start`.
+    fn offer_led(&mut self, rule: u32, start: usize) {
+        let (min, max) = self.layer.rules[rule as usize].matcher.lead;
+        for lead in (min..=max.min(start)).rev() {
+            self.offer(rule, start - lead);
         }
     }
 
@@ -293,7 +301,7 @@ impl Pass<'_> {
                 Gate::Inner { before, reach, .. } => {
                     self.offer_before(rule, starts, before, *reach);
                 }
-                _ => starts.iter().for_each(|&start| self.offer(rule, start)),
+                _ => starts.iter().for_each(|&start| self.offer_led(rule, start)),
             }
         }
         self.places.woken = woken;
@@ -313,7 +321,11 @@ impl Pass<'_> {
             while start > floor && before.contains(bytes[start - 1]) {
                 start -= 1;
             }
-            while start < anchor && !self.is_searching(rule) {
+            // With a lead, a match starts that much further left.
+            let (min, max) = self.layer.rules[rule as usize].matcher.lead;
+            let last = anchor.saturating_sub(min);
+            start = start.saturating_sub(max).max(self.cursor(rule));
+            while start <= last && !self.is_searching(rule) {
                 self.offer(rule, start);
                 start = (start + 1).max(self.cursor(rule));
             }

@@ -11,6 +11,24 @@ use crate::context::WINDOW_AFTER;
 const TOYS: &str = r#"
 pack = "toy"
 [[rule]]
+id = "toy.colons"
+entity = "OPEN"
+category = "pii"
+pattern = '(?:\A|[^0-9a-f:])(?P<value>(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,3})?::[0-9a-f]{0,4})'
+score = 0.6
+[[rule]]
+id = "toy.led-shape"
+entity = "NUMBER"
+category = "pii"
+pattern = '(?:\A|[^a-z]|[a-z]-)(?P<value>[0-9]{2}[:@][0-9]{2}[:@])'
+score = 0.8
+[[rule]]
+id = "toy.start"
+entity = "KEY"
+category = "pii"
+pattern = '\A[h-z][a-z](?:[0-9]{2}|[.@])'
+score = 0.5
+[[rule]]
 id = "toy.number"
 entity = "NUMBER"
 category = "pii"
@@ -182,7 +200,7 @@ fn every_gate_is_represented() {
     let count = |is: fn(&Gate) -> bool| gates.iter().filter(|gate| is(gate)).count();
     assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 4);
     assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 2);
-    assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 3);
+    assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 4);
     assert!(count(|gate| matches!(gate, Gate::Shape)) >= 1);
     assert!(count(|gate| matches!(gate, Gate::Digits { .. })) >= 2);
     assert!(count(|gate| matches!(gate, Gate::Token { .. })) >= 1);
@@ -438,6 +456,10 @@ fn fragments() -> impl Strategy<Value = String> {
         "http",
         "://",
         "1234",
+        "::",
+        "12:",
+        "AB",
+        "a12ab00ba9ab12ab0",
         "4242",
         "79927398713",
         "-",
