@@ -31,11 +31,21 @@ pub(crate) fn is_word(word: &str) -> bool {
     (1..=MAX_WORD_BYTES).contains(&word.len()) && word.trim() == word
 }
 
-/// The spellings of a word to look for where ASCII case is folded: upper case beyond ASCII is
-/// spelt out.
+/// The spellings of a word to look for where ASCII case is folded: upper case beyond ASCII is spelt out, of
+/// the first letter and of all.
 pub(crate) fn spellings(word: &str) -> Vec<String> {
-    let (lower, upper) = (word.to_lowercase(), word.to_uppercase());
-    if word.is_ascii() || lower == upper { vec![lower] } else { vec![lower, upper] }
+    let mut spellings = vec![word.to_lowercase()];
+    if !word.is_ascii() {
+        let mut rest = spellings[0].chars();
+        let first = rest.next().map(|first| first.to_uppercase().collect::<String>());
+        let capital = first.unwrap_or_default() + rest.as_str();
+        for spelling in [capital, word.to_uppercase()] {
+            if spellings.iter().all(|known| !known.eq_ignore_ascii_case(&spelling)) {
+                spellings.push(spelling);
+            }
+        }
+    }
+    spellings
 }
 
 /// What the neighbourhood of a match says.
@@ -424,7 +434,7 @@ mod tests {
 
     fn around(haystack: &str, field: &str, value: &str) -> Neighbours {
         let pack = "pack = 't'\n[[rule]]\nid = 't'\nentity = 'T'\ncategory = 'pii'\npattern = 'x'\nscore = 1\n\
-                    context = ['ssn', 'social security', 'numéro']\nnegative_context = ['order']\n";
+                    context = ['ssn', 'social security', 'numéro', 'čísla']\nnegative_context = ['order']\n";
         let pack = crate::Pack::from_toml("t", pack).unwrap();
         let rules = pack.rules().iter().map(|source| (&source.syntax, false));
         let index = WordIndex::new(rules);
@@ -440,6 +450,7 @@ mod tests {
         assert!(around("user_ssn=123", "", "123").support);
         assert!(around("Social Security 123", "", "123").support);
         assert!(around("NUMÉRO 123", "", "123").support);
+        assert!(around("Čísla 123", "", "123").support && around("ČÍSLA 123", "", "123").support);
         assert!(around("号ssn码123", "", "123").support);
         assert!(!around("classno 123", "", "123").support);
         assert!(!around("ssns 123", "", "123").support);

@@ -135,6 +135,7 @@ impl Layer {
             let needs_context = syntax.context_required && short.is_some();
             let context_is_better = match &matcher.gate {
                 Gate::Inner { .. } | Gate::Open => true,
+                Gate::Prefix(literals) => !literals.iter().all(|text| gate::is_telling(&sets(text))),
                 Gate::Shape => !gate::is_telling(matcher.gate_shape()),
                 _ => false,
             };
@@ -157,13 +158,14 @@ impl Layer {
                     token_reach = token_reach.max(*reach);
                 }
                 Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
+                _ if has_context_gate => open.push(number),
                 Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
                     anchors = literals.anchors(list, number);
                 }
                 Gate::Keywords => literals.keywords(&syntax.keywords, number),
                 Gate::Start => at_start.push(number),
-                Gate::Shape if !has_context_gate => windows.shape(matcher.gate_shape(), number),
-                Gate::Shape | Gate::Open => open.push(number),
+                Gate::Shape => windows.shape(matcher.gate_shape(), number),
+                Gate::Open => open.push(number),
             }
             let validator: Option<Validator> = match &syntax.validator {
                 Some(name) => Some(validate::by_name(name).ok_or_else(|| {
@@ -278,6 +280,11 @@ impl Literals {
     }
 }
 
+/// What a literal admits at each place.
+fn sets(text: &[u8]) -> Vec<ByteSet> {
+    text.iter().map(|&byte| ByteSet::either_case(byte)).collect()
+}
+
 /// Windows, each once, and what they belong to.
 #[derive(Default)]
 struct WindowSet {
@@ -288,8 +295,7 @@ struct WindowSet {
 
 impl WindowSet {
     fn literal(&mut self, text: &[u8], literal: u32) {
-        let sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::either_case(byte)).collect();
-        let (offset, window) = Window::rarest(&sets);
+        let (offset, window) = Window::rarest(&sets(text));
         self.add(window, Entry::Literal { literal, offset });
     }
 

@@ -104,7 +104,7 @@ fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Ne
     let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
     let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
     let stands = |text: &[u8], from: usize, to: usize, word: &str| {
-        [word.to_lowercase(), word.to_uppercase()].iter().any(|spelling| {
+        context::spellings(word).iter().any(|spelling| {
             places(text, spelling).any(|start| {
                 let end = start + spelling.len();
                 start >= from && end <= to && context::is_whole_word(text, Span { start, end })

@@ -15,6 +15,8 @@ pub(crate) const PLACES: usize = 4;
 const GROUP: usize = 8;
 /// As many groups as [`Tables::buckets_at`] has bits for.
 const MAX_GROUPS: usize = 8;
+/// What a hit costs beside the windows of its bucket, in windows.
+const HIT: f32 = 8.0;
 /// How many windows a bucket should hold: with more, buckets are hit in vain; with fewer, each block costs
 /// more look-ups.
 const PER_BUCKET: usize = 6;
@@ -56,22 +58,51 @@ impl Window {
 #[derive(Debug)]
 pub(crate) struct Windows {
     tables: Tables,
-    /// The numbers of the windows in each bucket.
-    buckets: Vec<Vec<u32>>,
+    /// The windows in each bucket, and their numbers.
+    buckets: Vec<Vec<(Shortcut, u32)>>,
+}
+
+/// What four bytes must be, letters in lower case, for a window to be worth a look: one comparison.
+#[derive(Debug, Clone, Copy)]
+struct Shortcut {
+    mask: u32,
+    value: u32,
+}
+
+/// As far as a place admits one byte, or one letter in both cases.
+fn shortcut(window: &Window) -> Shortcut {
+    let (mut mask, mut value) = (0, 0);
+    for place in 0..PLACES {
+        let folded: Vec<u8> = window.place(place).iter().map(|byte| byte | 0x20).collect();
+        if let Some((&first, rest)) = folded.split_first()
+            && rest.iter().all(|&byte| byte == first)
+        {
+            mask |= 0xFF << (8 * place);
+            value |= u32::from(first) << (8 * place);
+        }
+    }
+    Shortcut { mask, value }
 }
 
 impl Windows {
     pub(crate) fn new(windows: &[Window]) -> Self {
         let groups = windows.len().div_ceil(PER_BUCKET * GROUP).clamp(1, MAX_GROUPS);
         let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
-        // Neighbours in order begin alike, and rare ones are placed before common ones spoil a bucket.
+        // Common ones first, so that they get buckets of their own while there are empty ones.
         let mut order: Vec<usize> = (0..windows.len()).collect();
-        order.sort_by(|&a, &b| windows[a].cmp(&windows[b]));
+        order.sort_by(|&a, &b| {
+            let (a, b) = (&windows[a], &windows[b]);
+            b.chance().total_cmp(&a.chance()).then_with(|| a.cmp(b))
+        });
         for number in order {
             let window = &windows[number];
-            let added = |bucket: &Bucket| bucket.chance_with(window) - bucket.chance;
+            let added = |bucket: &Bucket| {
+                let len = bucket.windows.len() as f32;
+                bucket.chance_with(window) * (HIT + len + 1.0) - bucket.chance * (HIT + len)
+            };
+            let costs: Vec<f32> = buckets.iter().map(added).collect();
             let best = (0..buckets.len())
-                .min_by(|&a, &b| added(&buckets[a]).total_cmp(&added(&buckets[b])))
+                .min_by(|&a, &b| costs[a].total_cmp(&costs[b]))
                 .expect("there is a group");
             buckets[best].add(window, number);
         }
@@ -86,7 +117,12 @@ impl Windows {
             }
             tables.groups.push(Group::new(rows));
         }
-        Self { tables, buckets: buckets.into_iter().map(|bucket| bucket.windows).collect() }
+        let with_shortcut = |number: u32| (shortcut(&windows[number as usize]), number);
+        let buckets = buckets
+            .into_iter()
+            .map(|bucket| bucket.windows.into_iter().map(with_shortcut).collect())
+            .collect();
+        Self { tables, buckets }
     }
 
     pub(crate) fn tables(&self) -> &Tables {
@@ -96,20 +132,19 @@ impl Windows {
     /// The numbers of the windows that may stand at the start of `text`, which is at least [`PLACES`] bytes
     /// long or the haystack's end.
     pub(crate) fn candidates(&self, text: &[u8]) -> impl Iterator<Item = u32> + '_ {
-        let mut bits = match text.get(..PLACES) {
-            Some(text) => self.tables.buckets_at(text),
-            None => {
-                let mut padded = [0; PLACES];
-                padded[..text.len()].copy_from_slice(text);
-                self.tables.buckets_at(&padded)
-            }
-        };
+        let mut first = [0; PLACES];
+        let len = text.len().min(PLACES);
+        first[..len].copy_from_slice(&text[..len]);
+        let mut bits = self.tables.buckets_at(&first);
+        let folded = u32::from_le_bytes(first) | 0x2020_2020;
         std::iter::from_fn(move || {
             let bucket = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
             bits &= bits - 1;
-            Some(self.buckets[bucket].iter().copied())
+            Some(&self.buckets[bucket])
         })
         .flatten()
+        .filter(move |(shortcut, _)| folded & shortcut.mask == shortcut.value)
+        .map(|&(_, window)| window)
     }
 }
 
@@ -191,9 +226,14 @@ impl Tables {
     }
 }
 
-/// The share of bytes of ordinary text that a set holds.
+/// The share of bytes of ordinary text that a place with this set lets through. Bytes beyond ASCII are looked up
+/// under their low seven bits, and let those through as well.
 fn chance(set: ByteSet) -> f32 {
-    if set == ByteSet::ALL { 1.0 } else { set.iter().map(frequency).sum::<f32>() }
+    if set == ByteSet::ALL {
+        return 1.0;
+    }
+    let through = |byte: u8| set.contains(byte) || set.contains(byte | 0x80);
+    (0..0x80).filter(|&byte| through(byte)).map(frequency).sum::<f32>()
 }
 
 /// Roughly how often a byte stands in prompts, code and JSON: letters as in English.
