@@ -17,7 +17,7 @@ fn kimlik(bytes: &[u8]) -> Verdict {
     let (odd, even) = (sum(0, 2, 9), sum(1, 2, 8));
     proved(
         digits[0] != 0
-            // Seven times the odd places less the even ones: nine times them is the same modulo 10.
+            // Seven times the odd places less the even ones. Nine times them is the same modulo 10.
             && (odd * 7 + even * 9) % 10 == u32::from(digits[9])
             && sum(0, 1, 10) % 10 == u32::from(digits[10]),
     )
