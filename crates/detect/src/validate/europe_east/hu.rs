@@ -85,7 +85,7 @@ mod tests {
             &["1-870309-1237", "18703091237", "3-050607-1286", "2-980309-1217"],
         );
         all(personal_id, Verdict::Invalid, &["1-871309-1234", "9-870309-1234", "1-870309-123", ""]);
-        all(tax_id, Verdict::Unknown, &["8071592153"]); // the law's example
+        all(tax_id, Verdict::Unknown, &["8071592153"]); // a published example
         all(tax_id, Verdict::Invalid, &["8071592154", "7071592153", "807159215", ""]);
         all(taj, Verdict::Unknown, &["111 111 110", "123 456 788"]);
         all(taj, Verdict::Invalid, &["123 456 789", "12345678", ""]);

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn documents() {
-        // The specimen cards of the ministry.
+        // ABA300000 and ZS0000177 are specimens.
         all(identity_card, Verdict::Unknown, &["ABA300000", "ABS 123456", "aba300000"]);
         all(identity_card, Verdict::Invalid, &["ABA400000", "AB3000000", "ABA30000", ""]);
         all(passport, Verdict::Unknown, &["ZS0000177", "ZS 0000177"]);

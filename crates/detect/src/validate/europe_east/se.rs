@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn personal_identity_numbers() {
-        // From the tax agency's list of numbers for tests, and a co-ordination number with day 61.
+        // The first is of the tax agency's list for tests; 701063 begins a co-ordination number.
         let good = ["189001019802", "18900101-9802", "900101+9802", "19701063-2391", "811228-9874"];
         all(personnummer, Verdict::Valid, &good);
         all(
