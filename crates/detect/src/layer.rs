@@ -9,6 +9,7 @@ use crate::compile::Matcher;
 use crate::compile::gate::{self, Gate};
 use crate::context::{self, Neighbours, WINDOW_AFTER, WordIndex};
 use crate::error::{DetectError, DetectErrorKind};
+use crate::finding::Span;
 use crate::limits::Limits;
 use crate::pack::RuleSource;
 use crate::prefilter::{Window, Windows};
@@ -261,7 +262,16 @@ impl Literals {
     }
 
     fn context(&mut self, list: &[String], rule: u32, reach: usize) {
-        for spelling in list.iter().flat_map(|word| context::spellings(word)) {
+        // Where a longer word stands, so does one that it holds; the check that follows knows both.
+        let holds = |word: &str, other: &str| {
+            other.len() < word.len()
+                && word.match_indices(other).any(|(start, _)| {
+                    let span = Span { start, end: start + other.len() };
+                    context::is_whole_word(word.as_bytes(), span)
+                })
+        };
+        let needed = list.iter().filter(|word| !list.iter().any(|other| holds(word, other)));
+        for spelling in needed.flat_map(|word| context::spellings(word)) {
             let id = self.number(&spelling.as_bytes().to_ascii_lowercase());
             let literal = &mut self.list[id as usize];
             literal.context_of.push(rule);
