@@ -73,7 +73,8 @@ fn curp(bytes: &[u8]) -> Verdict {
 fn rfc(bytes: &[u8]) -> Verdict {
     let mut code = [0u8; 13];
     let mut len = 0;
-    for &byte in bytes.iter().filter(|&&byte| byte != b' ' && byte != b'-') {
+    // Of the two bytes of Ñ the second stands for it.
+    for &byte in bytes.iter().filter(|byte| !b" -\xC3".contains(byte)) {
         let Some(place) = code.get_mut(len) else { return Verdict::Invalid };
         *place = byte.to_ascii_uppercase();
         len += 1;
@@ -92,8 +93,9 @@ fn rfc(bytes: &[u8]) -> Verdict {
         b'A'..=b'N' => byte - b'A' + 10,
         b'&' => 24,
         b'O'..=b'Z' => byte - b'A' + 11,
-        _ => 37, // the space that companies have in front
+        _ => 38, // Ñ
     };
+    // Companies have a space in front, which counts 37.
     let sum: u32 = code[..len - 1]
         .iter()
         .rev()
@@ -154,7 +156,11 @@ mod tests {
 
     #[test]
     fn taxpayers_and_insured() {
-        all(rfc, Verdict::Valid, &["GODE561231GR8", "godE-561231-GR8", "MAB9307148T4"]);
+        all(
+            rfc,
+            Verdict::Valid,
+            &["GODE561231GR8", "godE-561231-GR8", "MAB9307148T4", "ÑAMR870309K40"],
+        );
         all(rfc, Verdict::Unknown, &["GODE561231GR9"]);
         all(rfc, Verdict::Invalid, &["GODE561331GR8", "XAXX010101000", "GODE561231", ""]);
         all(nss, Verdict::Unknown, &["92919084431", "9291-90-8443-1"]);
