@@ -63,7 +63,10 @@ pub(super) fn national(bytes: &[u8]) -> Verdict {
     };
     let amount =
         groups.len() > 1 && groups[1..].iter().all(|&(value, digits)| value == 0 && digits == 3);
-    unknown_if((7..=13).contains(&length) && !date && !amount && !uniform(number.digits()))
+    // No country writes its numbers in three groups of four; orders and vouchers are written so.
+    let order = groups.len() > 2 && groups.iter().all(|&(_, digits)| digits == 4);
+    let plain = !date && !amount && !order;
+    unknown_if((7..=13).contains(&length) && plain && !uniform(number.digits()))
 }
 
 /// The digits of a number as dialled: without separators, extension and the `(0)` of a trunk
@@ -226,6 +229,7 @@ mod tests {
                 "12 34",
                 "000 000 00",
                 "1234 5678 9012 34",
+                "3827-6930-8381",
                 "",
             ],
         );
