@@ -31,7 +31,10 @@ pub(super) fn nanp(bytes: &[u8]) -> Verdict {
     // assigned yet pass: they are what invented numbers have.
     let area = *a >= 2 && (*b, *c) != (1, 1);
     let exchange = *d >= 2 && (*e, *f) != (1, 1);
-    unknown_if(rest.len() == 4 && area && exchange && !uniform(digits))
+    // A dot before the exchange and another divider after it: the tail of an amount with dots.
+    let end = bytes.iter().position(|byte| b"xXeE#".contains(byte)).unwrap_or(bytes.len());
+    let dotted = bytes[..end].iter().filter(|&&byte| byte == b'.').count() == 1;
+    unknown_if(rest.len() == 4 && area && exchange && !dotted && !uniform(digits))
 }
 
 /// A number in some national form: seven to thirteen digits in groups, and not a date, a span of
@@ -206,7 +209,15 @@ mod tests {
         all(
             nanp,
             Verdict::Invalid,
-            &["102-555-0143", "202-155-0143", "911-555-0143", "202-555-014", "2222222222", ""],
+            &[
+                "202.555 0143",
+                "102-555-0143",
+                "202-155-0143",
+                "911-555-0143",
+                "202-555-014",
+                "2222222222",
+                "",
+            ],
         );
     }
 
