@@ -41,12 +41,13 @@ fn examples() -> Vec<Example> {
 fn placeholders(example: &Example) -> Vec<String> {
     let Example { entity, marked, .. } = example;
     let digest = hex::encode(Sha256::digest(marked.as_bytes()));
-    let tail: String = {
-        let mut tail: Vec<char> = marked.chars().rev().take(4).collect();
-        tail.reverse();
-        tail.into_iter().collect()
-    };
-    let masked = "*".repeat(marked.chars().count().saturating_sub(4));
+    // As the operator masks: of a number of twelve digits or more the last four stay.
+    let numeric = !marked.chars().any(char::is_alphabetic);
+    let digits = marked.chars().filter(char::is_ascii_digit).count();
+    let kept = if numeric && digits >= 12 { 4 } else { 0 };
+    let length = marked.chars().count();
+    let tail: String = marked.chars().skip(length - kept).collect();
+    let masked = "*".repeat(length - kept);
     // What is left of `user:password` before `@host` is an address again; nobody masks those.
     let masked =
         if entity == "URL_CREDENTIALS" { String::new() } else { format!("{masked}{tail}") };

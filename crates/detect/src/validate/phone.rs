@@ -31,7 +31,10 @@ pub(super) fn nanp(bytes: &[u8]) -> Verdict {
     // assigned yet pass: they are what invented numbers have.
     let area = *a >= 2 && (*b, *c) != (1, 1);
     let exchange = *d >= 2 && (*e, *f) != (1, 1);
-    unknown_if(rest.len() == 4 && area && exchange && !uniform(digits))
+    // A dot before the exchange and another divider after it: the tail of an amount with dots.
+    let end = bytes.iter().position(|byte| b"xXeE#".contains(byte)).unwrap_or(bytes.len());
+    let dotted = bytes[..end].iter().filter(|&&byte| byte == b'.').count() == 1;
+    unknown_if(rest.len() == 4 && area && exchange && !dotted && !uniform(digits))
 }
 
 /// A number in some national form: seven to thirteen digits in groups, and not a date, a span of
@@ -63,7 +66,10 @@ pub(super) fn national(bytes: &[u8]) -> Verdict {
     };
     let amount =
         groups.len() > 1 && groups[1..].iter().all(|&(value, digits)| value == 0 && digits == 3);
-    unknown_if((7..=13).contains(&length) && !date && !amount && !uniform(number.digits()))
+    // No country writes its numbers in three groups of four; orders and vouchers are written so.
+    let order = groups.len() > 2 && groups.iter().all(|&(_, digits)| digits == 4);
+    let plain = !date && !amount && !order;
+    unknown_if((7..=13).contains(&length) && plain && !uniform(number.digits()))
 }
 
 /// The digits of a number as dialled: without separators, extension and the `(0)` of a trunk
@@ -203,7 +209,15 @@ mod tests {
         all(
             nanp,
             Verdict::Invalid,
-            &["102-555-0143", "202-155-0143", "911-555-0143", "202-555-014", "2222222222", ""],
+            &[
+                "202.555 0143",
+                "102-555-0143",
+                "202-155-0143",
+                "911-555-0143",
+                "202-555-014",
+                "2222222222",
+                "",
+            ],
         );
     }
 
@@ -226,6 +240,7 @@ mod tests {
                 "12 34",
                 "000 000 00",
                 "1234 5678 9012 34",
+                "3827-6930-8381",
                 "",
             ],
         );
