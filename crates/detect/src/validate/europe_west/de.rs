@@ -11,7 +11,6 @@ pub(super) const TABLE: Table = &[
     ("de_document", document),
     ("de_fuehrerschein", fuehrerschein),
     ("de_kvnr", kvnr),
-    ("de_kfz", kfz),
     ("de_lanr", lanr),
     ("de_plz", plz),
     ("de_rvnr", rvnr),
@@ -152,15 +151,6 @@ fn fuehrerschein(bytes: &[u8]) -> Verdict {
     judge(holds(), Verdict::Unknown)
 }
 
-/// A vehicle's plate has at most eight letters and digits.
-fn kfz(bytes: &[u8]) -> Verdict {
-    // An umlaut is two bytes, of which the second is no start of a character.
-    let places =
-        bytes.iter().filter(|&&byte| !b" -".contains(&byte) && byte & 0xC0 != 0x80).count();
-    let historic = bytes.last().is_some_and(|byte| b"EHeh".contains(byte));
-    judge(Some(places <= 8 + usize::from(historic)), Verdict::Unknown)
-}
-
 /// A postal code that can exist: 01001 to 99998.
 fn plz(bytes: &[u8]) -> Verdict {
     judge(
@@ -253,9 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn plates_and_postal_codes() {
-        assert_verdicts(kfz, Verdict::Unknown, &["RÜD XY 123", "B-AB 1234", "B AB 1234E"]);
-        assert_verdicts(kfz, Verdict::Invalid, &["RÜD XY 1234"]);
+    fn postal_codes() {
         assert_verdicts(plz, Verdict::Unknown, &["01067", "99998"]);
         assert_verdicts(plz, Verdict::Invalid, &["00123", "99999", "1234", ""]);
     }

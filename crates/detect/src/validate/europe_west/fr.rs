@@ -7,6 +7,7 @@ use super::{Compact, digits, judge, number, values};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
+    ("fr_id_card", id_card),
     ("fr_nir", nir),
     ("fr_nir_unkeyed", nir_unkeyed),
     ("fr_rib", rib),
@@ -49,6 +50,13 @@ fn nir_digits(text: &[u8]) -> Option<[u8; 13]> {
     let place =
         number(&digits[5..7]) > 0 && number(&digits[7..10]) > 0 && number(&digits[10..13]) > 0;
     (matches!(digits[0], 1..=4 | 7 | 8) && month && place).then_some(digits)
+}
+
+/// An identity card since 2021: nine letters and digits, never of one kind only.
+fn id_card(bytes: &[u8]) -> Verdict {
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    judge(Some(digits >= 2 && letters >= 2), Verdict::Unknown)
 }
 
 /// A tax reference (SPI): ten digits from 0 to 3, and their rest modulo 511.
@@ -143,6 +151,13 @@ mod tests {
         );
         assert_verdicts(nir_unkeyed, Verdict::Unknown, &["1850578006084", "2 94 03 2A 004 118"]);
         assert_verdicts(nir_unkeyed, Verdict::Invalid, &["1851578006084", "185057800608", ""]);
+    }
+
+    #[test]
+    fn identity_cards() {
+        // The number of the specimen card.
+        assert_verdicts(id_card, Verdict::Unknown, &["X4RTBPFW4", "D2H6862M2"]);
+        assert_verdicts(id_card, Verdict::Invalid, &["482091753", "CONTAINER", ""]);
     }
 
     #[test]
