@@ -195,30 +195,29 @@ mod tests {
         assert_verdicts(
             vat,
             Verdict::Unknown,
-            &["DE136695976", "de 136 695 976", "DE-136.695-976"],
+            &["DE281379463", "de 281 379 463", "DE-281.379-463"],
         );
         assert_verdicts(
             vat,
             Verdict::Invalid,
-            &["DE136695977", "DE036695976", "136695976", "DE", ""],
+            &["DE281379464", "DE081379463", "281379463", "DE", ""],
         );
     }
 
     #[test]
     fn insurance_numbers() {
-        // The second is the example of the Wikipedia article.
         assert_verdicts(
             rvnr,
             Verdict::Valid,
-            &["65170839J081", "15070649C103", "65 170839 J 08 1"],
+            &["65170839J081", "52230784M574", "65 170839 J 08 1"],
         );
         assert_verdicts(
             rvnr,
             Verdict::Invalid,
             &["65170839J082", "00170839J081", "65171339J081", "65170839J08", "651708391081", ""],
         );
-        assert_verdicts(kvnr, Verdict::Unknown, &["A123456780", "K220635158"]);
-        assert_verdicts(kvnr, Verdict::Invalid, &["A123456781", "1123456780", "A12345678", ""]);
+        assert_verdicts(kvnr, Verdict::Unknown, &["R481206375", "K220635158"]);
+        assert_verdicts(kvnr, Verdict::Invalid, &["K220635159", "1220635158", "K22063515", ""]);
     }
 
     #[test]
@@ -231,8 +230,8 @@ mod tests {
 
     #[test]
     fn documents() {
-        assert_verdicts(document, Verdict::Unknown, &["T22000129", "C01X00T41", "c4k7m2px7"]);
-        assert_verdicts(document, Verdict::Invalid, &["C01X00T42", "C01X00TXX", ""]);
+        assert_verdicts(document, Verdict::Unknown, &["T22000129", "L3VN81RT9", "c4k7m2px7"]);
+        assert_verdicts(document, Verdict::Invalid, &["L3VN81RT8", "L3VN81RTX", ""]);
         // The number of the specimen card.
         assert_verdicts(
             fuehrerschein,
