@@ -136,7 +136,9 @@ impl Layer {
             let needs_context = syntax.context_required && short.is_some();
             let context_is_better = match &matcher.gate {
                 Gate::Inner { .. } | Gate::Open => true,
-                Gate::Prefix(literals) => !literals.iter().all(|text| gate::is_telling(&sets(text))),
+                Gate::Prefix(literals) => {
+                    !literals.iter().all(|text| gate::is_telling(&sets(text)))
+                }
                 Gate::Shape => !gate::is_telling(matcher.gate_shape()),
                 _ => false,
             };

@@ -58,7 +58,7 @@ impl fmt::Display for Problem {
 #[must_use]
 pub fn check(packs: &[Pack]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let limits = Limits { rules: usize::MAX, ..Limits::default() };
+    let limits = Limits::of_trusted_packs();
     let mut ids: HashMap<&str, &RuleSource> = HashMap::new();
     for source in packs.iter().flat_map(Pack::rules) {
         if let Some(other) = ids.insert(&source.syntax.id, source) {
