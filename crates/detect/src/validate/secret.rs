@@ -22,6 +22,7 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
         long_enough
             && !number
             && !link
+            && !is_retyped_hex(bytes)
             && !is_placeholder(bytes)
             && !is_name(bytes)
             && entropy(bytes) >= floor,
@@ -97,13 +98,26 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
         let longest = match pair[0] {
             b'*' | b'x' | b'X' | b'.' | b'#' | b'?' => 3,
             b'A' | b'0' | b'=' => usize::MAX,
+            _ if bytes.len() >= LONG => 15,
             _ => 7,
         };
         if run > longest {
             return true;
         }
     }
-    WORDS.iter().any(|word| contains_folded(bytes, word))
+    bytes.len() < LONG && WORDS.iter().any(|word| contains_folded(bytes, word))
+}
+
+/// From this length on a token is more than the stand-in that a word in it would make of a short one:
+/// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
+const LONG: usize = 96;
+
+/// Whether the text is hexadecimal in small and capital letters at once, which no program writes.
+fn is_retyped_hex(bytes: &[u8]) -> bool {
+    bytes.len() >= 16
+        && bytes.iter().all(u8::is_ascii_hexdigit)
+        && bytes.iter().any(u8::is_ascii_lowercase)
+        && bytes.iter().any(u8::is_ascii_uppercase)
 }
 
 /// Whether the text holds a variable of a shell, a template or a format string.
@@ -144,14 +158,16 @@ fn is_word(part: &[u8]) -> bool {
     let (mut in_words, mut start) = (0, 0);
     for end in 1..=part.len() {
         if end == part.len() || breaks(&part[end - 1..=end]) {
-            if end - start >= 3 && !part[start].is_ascii_digit() {
-                in_words += end - start;
+            let segment = &part[start..end];
+            // A long word has vowels of its own.
+            let spoken = segment.len() < 6 || vowels(segment) * 5 >= segment.len();
+            if segment.len() >= 3 && !segment[0].is_ascii_digit() && spoken {
+                in_words += segment.len();
             }
             start = end;
         }
     }
     let letters = part.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let vowels = part.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
     let runs_of_digits = part
         .windows(2)
         .filter(|pair| pair[0].is_ascii_digit() && !pair[1].is_ascii_digit())
@@ -162,7 +178,11 @@ fn is_word(part: &[u8]) -> bool {
         ..24 => 9,
         _ => 8,
     };
-    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels * 5 >= letters
+    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels(part) * 5 >= letters
+}
+
+fn vowels(text: &[u8]) -> usize {
+    text.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count()
 }
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
