@@ -22,7 +22,6 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
         long_enough
             && !number
             && !link
-            && !is_retyped_hex(bytes)
             && !is_placeholder(bytes)
             && !is_name(bytes)
             && entropy(bytes) >= floor,
@@ -111,14 +110,6 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 /// From this length on a token is more than the stand-in that a word in it would make of a short one:
 /// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
 const LONG: usize = 96;
-
-/// Whether the text is hexadecimal in small and capital letters at once, which no program writes.
-fn is_retyped_hex(bytes: &[u8]) -> bool {
-    bytes.len() >= 16
-        && bytes.iter().all(u8::is_ascii_hexdigit)
-        && bytes.iter().any(u8::is_ascii_lowercase)
-        && bytes.iter().any(u8::is_ascii_uppercase)
-}
 
 /// Whether the text holds a variable of a shell, a template or a format string.
 fn has_expansion(bytes: &[u8]) -> bool {
