@@ -149,16 +149,14 @@ fn is_word(part: &[u8]) -> bool {
     let (mut in_words, mut start) = (0, 0);
     for end in 1..=part.len() {
         if end == part.len() || breaks(&part[end - 1..=end]) {
-            let segment = &part[start..end];
-            // A long word has vowels of its own.
-            let spoken = segment.len() < 6 || vowels(segment) * 5 >= segment.len();
-            if segment.len() >= 3 && !segment[0].is_ascii_digit() && spoken {
-                in_words += segment.len();
+            if end - start >= 3 && !part[start].is_ascii_digit() {
+                in_words += end - start;
             }
             start = end;
         }
     }
     let letters = part.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let vowels = part.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count();
     let runs_of_digits = part
         .windows(2)
         .filter(|pair| pair[0].is_ascii_digit() && !pair[1].is_ascii_digit())
@@ -169,11 +167,7 @@ fn is_word(part: &[u8]) -> bool {
         ..24 => 9,
         _ => 8,
     };
-    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels(part) * 5 >= letters
-}
-
-fn vowels(text: &[u8]) -> usize {
-    text.iter().filter(|byte| b"aeiouyAEIOUY".contains(byte)).count()
+    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels * 5 >= letters
 }
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
