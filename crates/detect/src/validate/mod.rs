@@ -47,6 +47,7 @@ const TABLES: &[&[Table]] = &[
 const GENERAL: Table = &[
     ("aba_routing", bank::aba_routing),
     ("base58check", wallet::base58check),
+    ("basic_credentials", tokens::basic_credentials),
     ("bearer", secret::bearer),
     ("birth_date", date::birth_date),
     ("credit_card", card::credit_card),
@@ -54,6 +55,8 @@ const GENERAL: Table = &[
     ("email", email::email),
     ("ethereum", wallet::ethereum),
     ("github_token", tokens::crc32_base62),
+    ("gitlab_token", tokens::gitlab),
+    ("grafana_token", tokens::grafana),
     ("iban", iban::iban),
     ("imei", card::imei),
     ("ipv4", net::ipv4),

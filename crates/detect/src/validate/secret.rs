@@ -97,14 +97,19 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
         let longest = match pair[0] {
             b'*' | b'x' | b'X' | b'.' | b'#' | b'?' => 3,
             b'A' | b'0' | b'=' => usize::MAX,
+            _ if bytes.len() >= LONG => 15,
             _ => 7,
         };
         if run > longest {
             return true;
         }
     }
-    WORDS.iter().any(|word| contains_folded(bytes, word))
+    bytes.len() < LONG && WORDS.iter().any(|word| contains_folded(bytes, word))
 }
+
+/// From this length on a token is more than the stand-in that a word in it would make of a short one:
+/// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
+const LONG: usize = 96;
 
 /// Whether the text holds a variable of a shell, a template or a format string.
 fn has_expansion(bytes: &[u8]) -> bool {

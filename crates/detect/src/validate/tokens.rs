@@ -25,6 +25,57 @@ pub(super) fn crc32_base62(bytes: &[u8]) -> Verdict {
     if want == *checksum { Verdict::Valid } else { Verdict::Unknown }
 }
 
+/// A GitLab token. The routable ones end in a point, two digits for the payload's length and seven
+/// for the CRC-32 of all that goes before, in base 36.
+///
+/// `Unknown` when the checksum differs, for the reason above, and for the older form without one.
+pub(super) fn gitlab(bytes: &[u8]) -> Verdict {
+    if super::secret::token(bytes) == Verdict::Invalid {
+        return Verdict::Invalid;
+    }
+    let Some((payload, checksum)) = bytes.split_last_chunk::<7>() else { return Verdict::Unknown };
+    let routable = payload.len() > 3 && payload[payload.len() - 3] == b'.';
+    let mut rest = crc32(payload);
+    let mut want = [b'0'; 7];
+    for symbol in want.iter_mut().rev() {
+        *symbol = BASE36[(rest % 36) as usize];
+        rest /= 36;
+    }
+    if routable && want == *checksum { Verdict::Valid } else { Verdict::Unknown }
+}
+
+/// A token of a Grafana service account: after the last `_` the CRC-32 of what goes before, its bytes
+/// in little-endian order and hexadecimal.
+pub(super) fn grafana(bytes: &[u8]) -> Verdict {
+    if super::secret::token(bytes) == Verdict::Invalid {
+        return Verdict::Invalid;
+    }
+    let Some((payload, [b'_', checksum @ ..])) = bytes.split_last_chunk::<9>() else {
+        return Verdict::Unknown;
+    };
+    let want: String =
+        crc32(payload).to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    if checksum.eq_ignore_ascii_case(want.as_bytes()) { Verdict::Valid } else { Verdict::Unknown }
+}
+
+/// The credentials of HTTP's Basic scheme: base64 of a name, a colon and a password.
+///
+/// Chance does not decode to printable text, so what does is `Valid`.
+pub(super) fn basic_credentials(bytes: &[u8]) -> Verdict {
+    let body = bytes.split(|&byte| byte == b'=').next().unwrap_or_default();
+    let Some(text) = base64url(body) else { return Verdict::Invalid };
+    let Ok(text) = str::from_utf8(&text) else { return Verdict::Invalid };
+    let Some((name, password)) = text.split_once(':') else { return Verdict::Invalid };
+    let printable = !text.chars().any(char::is_control);
+    let filled = name.len() + password.len() >= 6;
+    let stand_in = super::secret::is_placeholder(password.as_bytes());
+    if printable && filled && (password.is_empty() || !stand_in) {
+        Verdict::Valid
+    } else {
+        Verdict::Invalid
+    }
+}
+
 /// A JSON Web Token: the first part decodes to a JSON object with `alg` or `enc`.
 pub(super) fn jwt(bytes: &[u8]) -> Verdict {
     let header = bytes.split(|&byte| byte == b'.').next().unwrap_or_default();
@@ -68,11 +119,15 @@ fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
+const BASE36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const GITLAB: &str = "glpat-oVUqJ0SY2Ux97E2d2rgM9Lbe4TTmteaf9gkm.100va3417";
+    const GRAFANA: &str = "glsa_32u29iyZgvlMTxrTaUYQQt0sKxc8NFHj_0b5c84e7";
 
     #[test]
     fn crc_check_value() {
@@ -87,6 +142,29 @@ mod tests {
         assert_eq!(crc32_base62(b"ghp_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq18"), Verdict::Unknown);
         assert_eq!(crc32_base62(b"ghp_Ab1"), Verdict::Unknown);
         assert_eq!(crc32_base62(b"ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn checksums_of_gitlab_and_grafana() {
+        // Computed as the vendors' generators do, over random payloads.
+        assert_eq!(gitlab(GITLAB.as_bytes()), Verdict::Valid);
+        assert_eq!(gitlab(GITLAB.replace("glpat-", "glrt-").as_bytes()), Verdict::Unknown);
+        assert_eq!(gitlab(b"glpat-74SPzSbvLR1I0ZYCh9Hd"), Verdict::Unknown);
+        assert_eq!(gitlab(b"glpat-xxxxxxxxxxxxxxxxxxxx"), Verdict::Invalid);
+        assert_eq!(grafana(GRAFANA.as_bytes()), Verdict::Valid);
+        assert_eq!(grafana(GRAFANA.replace("glsa_", "glsb_").as_bytes()), Verdict::Unknown);
+        assert_eq!(grafana(b"glsa_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_00000000"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn basic_pairs() {
+        // RFC 7617: Aladdin:open sesame and test:123£.
+        for pair in ["QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "dGVzdDoxMjPCow=="] {
+            assert_eq!(basic_credentials(pair.as_bytes()), Verdict::Valid, "{pair}");
+        }
+        for text in ["authentication", "internationalization", "b3BlbiBzZXNhbWU=", ""] {
+            assert_eq!(basic_credentials(text.as_bytes()), Verdict::Invalid, "{text}");
+        }
     }
 
     #[test]
