@@ -78,6 +78,7 @@ mod ruleset;
 mod scan;
 mod validate;
 mod validator;
+mod view;
 
 pub use digest::RuleSetDigest;
 pub use entity::{Category, EntityType, OperatorName};

@@ -12,6 +12,7 @@ use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
 use crate::ruleset::RuleSet;
+use crate::view::Views;
 #[cfg(any(test, feature = "naive"))]
 pub(crate) use candidates::KEYWORD_REACH;
 use candidates::Literals;
@@ -67,6 +68,7 @@ pub struct Scanner {
     layers: Vec<LayerScratch>,
     field: FieldWords,
     overlap: overlap::Scratch,
+    views: Views,
     steps: u64,
 }
 
@@ -94,6 +96,7 @@ impl Scanner {
             layers,
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
+            views: Views::default(),
             steps: 0,
         }
     }
@@ -120,16 +123,34 @@ impl Scanner {
         options: &ScanOptions<'_>,
         findings: &mut Vec<Finding>,
     ) {
+        self.scan_plain(haystack, options, findings);
+        let (rules, mut steps) = (self.rules.clone(), self.steps);
+        let mut views = std::mem::take(&mut self.views);
+        views.complete(&rules, haystack, options, findings, &mut |text, options, found| {
+            self.scan_plain(text, options, found);
+            steps += self.steps;
+        });
+        self.views = views;
+        self.steps = steps;
+        match options.entities {
+            None => self.overlap.resolve(&self.rules, findings),
+            Some(_) => overlap::drop_contained(&self.rules, findings),
+        }
+    }
+
+    /// What every rule finds by itself in the text as it stands, in place of `findings`.
+    fn scan_plain(
+        &mut self,
+        haystack: &[u8],
+        options: &ScanOptions<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
         match options.entities {
             None => self.scan_where(haystack, options, None, findings),
             Some(entities) => {
                 let wanted = |rule: &crate::Rule| entities.contains(rule.entity());
                 self.scan_where(haystack, options, Some(&wanted), findings);
             }
-        }
-        match options.entities {
-            None => self.overlap.resolve(&self.rules, findings),
-            Some(_) => overlap::drop_contained(&self.rules, findings),
         }
     }
 
