@@ -55,7 +55,7 @@ use std::collections::BTreeMap;
 use crate::entity::Category;
 use crate::finding::{Finding, Span};
 use crate::ruleset::RuleSet;
-use crate::scan::ScanOptions;
+use crate::scan::{ScanOptions, overlap};
 use encoded::Runs;
 use map::{Nearness, View};
 use window::Windows;
@@ -86,6 +86,7 @@ struct Level {
     windows: Windows,
     view: View,
     found: Vec<Finding>,
+    overlap: overlap::Scratch,
 }
 
 impl Views {
@@ -112,7 +113,9 @@ fn complete(
     scan: &mut PlainScan<'_>,
 ) {
     blob::drop_accidents(text, findings);
-    let Some((Level { windows, view, found }, deeper)) = levels.split_first_mut() else { return };
+    let Some((Level { windows, view, found, overlap }, deeper)) = levels.split_first_mut() else {
+        return;
+    };
     let mut merge = Merge { known: None, findings };
 
     let mut runs = Runs::new(text);
@@ -123,6 +126,10 @@ fn complete(
         found.retain(|finding| {
             finding.score >= SURE || rules.rule(finding.rule).category() == Category::Secret
         });
+        if options.entities.is_none() {
+            // Here, as what is most of the run becomes all of it, whichever was the longer.
+            overlap.resolve(rules, found);
+        }
         merge.take(view, found);
     }
     for window in windows.find(text) {

@@ -138,7 +138,62 @@ fn ends_field(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"\"'`<>&?;".contains(&byte)
 }
 
-/// The bytes that lead characters which [`fold`] knows: as ranges, so that blocks are checked by vectors.
+/// Looks for characters that are a dress.
+fn find_wide(text: &[u8], windows: &mut Vec<Range<usize>>) {
+    let mut done = 0;
+    for (large, number) in text.chunks(LARGE).zip(0..) {
+        if large.is_ascii() {
+            continue;
+        }
+        let mut start = number * LARGE;
+        for block in large.chunks(BLOCK) {
+            let end = start + block.len();
+            if block.iter().fold(false, |any, &byte| any | leads(byte))
+                && (end + 3 > text.len() || holds_dress(block, &text[start..end + 3]))
+            {
+                for at in start.max(done)..end {
+                    if text[at] >= 0xC2 && at >= done {
+                        done = wide(text, at, windows);
+                    }
+                }
+            }
+            start = end;
+        }
+    }
+}
+
+/// So much is known to be ASCII at once.
+const LARGE: usize = 512;
+/// So much is looked at by vectors at once.
+const BLOCK: usize = 64;
+
+/// Whether a character that may be a dress begins in `first`; `block` is the same with three more bytes.
+///
+/// Typographic quotes and dashes, full stops and commas of CJK are many in some texts and go by here. One plain
+/// loop for each kind, as the compiler makes vectors of those, and of one for all it does not.
+fn holds_dress(first: &[u8], block: &[u8]) -> bool {
+    let len = first.len();
+    let (second, third, fourth) = (&block[1..][..len], &block[2..][..len], &block[3..][..len]);
+    if first.iter().fold(false, |any, &byte| any | leads_rare(byte)) {
+        return true;
+    }
+    let pairs = || first.iter().zip(second);
+    let quads = pairs().zip(third).zip(fourth);
+    quads.fold(false, |any, (((&a, &b), &c), &d)| any | is_e2(a, b, c, d))
+        || pairs().zip(fourth).fold(false, |any, ((&a, &b), &d)| any | is_e3(a, b, d))
+        || pairs().zip(third).fold(false, |any, ((&a, &b), &c)| any | is_ef(a, b, c))
+}
+
+fn leads_rare(byte: u8) -> bool {
+    byte == 0xC2
+        || byte == 0xCD
+        || byte.wrapping_sub(0xD8) < 8
+        || byte.wrapping_sub(0xE0) < 2
+        || byte == 0xEA
+        || byte.wrapping_sub(0xF0) < 4
+}
+
+/// The bytes that lead characters which [`fold`] knows.
 fn leads(byte: u8) -> bool {
     byte == 0xC2
         || byte == 0xCD
@@ -149,32 +204,58 @@ fn leads(byte: u8) -> bool {
         || byte.wrapping_sub(0xF0) < 4
 }
 
-fn find_wide(text: &[u8], windows: &mut Vec<Range<usize>>) {
-    let mut done = 0;
-    let mut base = 0;
-    for large in text.chunks(LARGE) {
-        if !large.is_ascii() {
-            let mut start = base;
-            for block in large.chunks(BLOCK) {
-                if block.iter().fold(false, |any, &byte| any | leads(byte)) {
-                    for at in start..start + block.len() {
-                        if at >= done && leads(text[at]) {
-                            done = wide(text, at, windows);
-                        }
-                    }
-                }
-                start += block.len();
-            }
-        }
-        base += large.len();
+/// Not a typographic quote; a dash or space only before a letter or digit of ASCII, or nearly.
+fn is_e2(first: u8, second: u8, third: u8, fourth: u8) -> bool {
+    let quote = third.wrapping_sub(0x96) < 14;
+    let invisible = (third.wrapping_sub(0x8B) < 5) | (third.wrapping_sub(0xAA) < 5);
+    let joined = fourth.wrapping_sub(b'0') < 75;
+    (first == 0xE2) & !((second == 0x80) & (quote | !(invisible | joined)))
+}
+
+/// Before a letter or digit of ASCII, or nearly.
+fn is_e3(first: u8, second: u8, fourth: u8) -> bool {
+    (first == 0xE3) & (second == 0x80) & (fourth.wrapping_sub(b'0') < 75)
+}
+
+/// Not a comma, bracket, colon, question or exclamation mark.
+fn is_ef(first: u8, second: u8, third: u8) -> bool {
+    let sign = (third < 0x8B) | (third == 0x8C) | (third.wrapping_sub(0x9A) < 6);
+    (first == 0xEF) & !((second == 0xBC) & sign)
+}
+
+/// Whether the first bytes of a character are of one that [`fold`] knows and that may be a dress.
+fn may_be_dress(text: &[u8], at: usize) -> bool {
+    let next = |offset: usize| text.get(at + offset).copied().unwrap_or(b' ');
+    let second = next(1);
+    match text[at] {
+        0xC2 => matches!(second, 0xA0 | 0xAD | 0xB2 | 0xB3 | 0xB9),
+        0xCD => second == 0x8F,
+        0xD8 => second == 0x9C,
+        0xD9 => matches!(second, 0xA0..=0xA9),
+        0xDB => matches!(second, 0xB0..=0xB9),
+        0xDF => second < 0x90,
+        0xE0 | 0xE1 | 0xF3 => true,
+        0xE2 => match second {
+            0x80 => matches!(next(2), 0x80..=0x95 | 0xA4 | 0xAA..=0xAF),
+            _ => matches!(second, 0x81 | 0x82 | 0x84 | 0x88 | 0x91..=0x93),
+        },
+        // A full stop or a space: a joint, which needs something to join.
+        0xE3 => second == 0x80 && matches!(next(2), 0x80 | 0x82) && next(3).is_ascii_alphanumeric(),
+        0xEA => second < 0xB0,
+        0xEF => match second {
+            0xBC => matches!(next(2), 0x8B | 0x8D | 0x8E | 0x90..=0x99 | 0xA0..=0xBA | 0xBF),
+            _ => matches!(second, 0xB8 | 0xB9 | 0xBB | 0xBD),
+        },
+        0xF0 => second != 0x9F || next(2) == 0xAF, // emoji
+        _ => false,
     }
 }
 
-const LARGE: usize = 512;
-const BLOCK: usize = 64;
-
 /// Looks at the character at `at`; returns where to go on.
 fn wide(text: &[u8], at: usize, windows: &mut Vec<Range<usize>>) -> usize {
+    if !may_be_dress(text, at) {
+        return at + 1;
+    }
     let Some((c, len)) = char_at(text, at) else { return at + 1 };
     let Some(folded) = fold(c) else { return at + len };
     let mut end = at + len;
@@ -200,7 +281,9 @@ fn wide(text: &[u8], at: usize, windows: &mut Vec<Range<usize>>) -> usize {
                 }
                 end += len;
             }
-            before.is_ascii_graphic() && text.get(end).is_some_and(u8::is_ascii_graphic)
+            let after = text.get(end).copied().unwrap_or(b' ');
+            let glued = before.is_ascii_graphic() && after.is_ascii_graphic();
+            glued || before.is_ascii_digit() || after.is_ascii_digit()
         }
     };
     if dressed {
@@ -330,6 +413,19 @@ mod tests {
             "https:\\/\\/x",
         ] {
             assert_eq!(windows(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_quick_look_misses_nothing() {
+        // Beyond these planes nothing folds but tags and selectors.
+        for c in (0x80..0x20000).chain(0xE0000..0xE0200).filter_map(char::from_u32) {
+            let folded = fold(c).filter(|folded| !matches!(folded, Fold::Sign(_)));
+            let text = format!("{c}1{}", " ".repeat(BLOCK)).into_bytes();
+            let quick = leads(text[0])
+                && holds_dress(&text[..BLOCK], &text[..BLOCK + 3])
+                && may_be_dress(&text, 0);
+            assert!(quick || folded.is_none(), "{c:?}");
         }
     }
 
