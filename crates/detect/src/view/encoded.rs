@@ -80,7 +80,7 @@ impl<'t> Runs<'t> {
         self.lines.clear();
         self.lines.push(run.clone());
         let width = run.len();
-        if width >= MIN_LINE && width % 4 == 0 {
+        if width >= MIN_LINE && width.is_multiple_of(4) {
             let mut end = run.end;
             while let Some(line) = line_after(text, end, width) {
                 end = line.end;
@@ -260,8 +260,10 @@ fn hexadecimal(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
     // Text is mostly letters, whose first digit is 4 to 7; a hash is dismissed here.
     let first = digits.get(..MIN_RUN)?;
     let high = first.iter().step_by(2).filter(|digit| matches!(digit, b'2'..=b'7')).count();
-    (high == MIN_RUN / 2 && digits.len() % 2 == 0 && digits.iter().all(u8::is_ascii_hexdigit))
-        .then_some(run.start + prefix..run.end)
+    (high == MIN_RUN / 2
+        && digits.len().is_multiple_of(2)
+        && digits.iter().all(u8::is_ascii_hexdigit))
+    .then_some(run.start + prefix..run.end)
 }
 
 /// Decodes digits, at most a part of them, into the view.

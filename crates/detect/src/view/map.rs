@@ -140,7 +140,7 @@ impl View {
         let piece = self.pieces[after.checked_sub(1)?];
         let inside = at - piece.origin as usize;
         let unit = usize::from(piece.origin_unit.max(1));
-        let splits = inside < piece.origin_len as usize && inside % unit != 0;
+        let splits = inside < piece.origin_len as usize && !inside.is_multiple_of(unit);
         splits.then(|| {
             let end = (inside.next_multiple_of(unit)).min(piece.origin_len as usize);
             self.origin.start + piece.origin as usize + end
@@ -150,7 +150,7 @@ impl View {
     /// Whether a finding is whole as far as the view can tell: not cut off where the view ends and the
     /// original does not.
     pub(super) fn is_whole(&self, span: Span) -> bool {
-        !(self.cut.0 && span.start == 0) && !(self.cut.1 && span.end == self.text.len())
+        !(self.cut.0 && span.start == 0 || self.cut.1 && span.end == self.text.len())
     }
 
     /// How near a span of the text is to a change, and with `reach` for `Near`.

@@ -2,7 +2,7 @@
 //!
 //! A rule looks for a value as it is usually written. The same value may stand in a text as `４１１１…` or
 //! `4\u{200B}111…`, as `name%40example.com`, `&#110;ame&commat;example.com` or `\u0040`, directly behind a
-//! literal `\n`, or in base64. A [`View`](map::View) is such a stretch of the text with the dress taken off and
+//! literal `\n`, or in base64. A [`View`] is such a stretch of the text with the dress taken off and
 //! a map back; the rules run over it as over any text, and what they find is carried back to the bytes of the
 //! original that it was written with.
 //!

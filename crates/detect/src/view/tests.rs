@@ -326,7 +326,7 @@ fn encoded_findings_cover_what_they_must() {
     let found = found(&part);
     assert_eq!(found.len(), 1);
     let covered = found[0].strip_prefix("AWS_ACCESS_KEY ").unwrap();
-    assert!(covered.len() % 4 == 0 && covered.len() <= 4 * (key.len() / 3 + 2));
+    assert!(covered.len().is_multiple_of(4) && covered.len() <= 4 * (key.len() / 3 + 2));
     assert_eq!(part.find(covered).unwrap() % 4, 0);
 }
 
