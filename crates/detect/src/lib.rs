@@ -79,6 +79,7 @@ mod ruleset;
 mod scan;
 mod validate;
 mod validator;
+mod view;
 mod words;
 
 pub use digest::RuleSetDigest;

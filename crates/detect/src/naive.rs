@@ -10,10 +10,30 @@ use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::LayerRule;
 use crate::ruleset::RuleSet;
 use crate::scan::{ScanOptions, field::FieldWords, overlap, verify};
+use crate::view::Views;
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
 #[must_use]
 pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
+    let mut findings = scan_plain(rules, haystack, options);
+    Views::default().complete(
+        rules,
+        haystack,
+        options,
+        &mut findings,
+        &mut |text, options, found| {
+            *found = scan_plain(rules, text, options);
+        },
+    );
+    match options.entities {
+        None => overlap::Scratch::default().resolve(rules, &mut findings),
+        Some(_) => overlap::drop_contained(rules, &mut findings),
+    }
+    findings
+}
+
+/// What every rule finds by itself in the text as it stands.
+fn scan_plain(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
     let mut field = FieldWords::default();
     field.set(options.field);
     let mut findings = Vec::new();
@@ -30,10 +50,6 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
                 }
             }
         }
-    }
-    match options.entities {
-        None => overlap::Scratch::default().resolve(rules, &mut findings),
-        Some(_) => overlap::drop_contained(rules, &mut findings),
     }
     findings
 }

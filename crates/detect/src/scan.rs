@@ -13,6 +13,7 @@ use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
 use crate::prefilter::{Kernel, Runs};
 use crate::ruleset::RuleSet;
+use crate::view::Views;
 use candidates::Places;
 use field::FieldWords;
 use verify::{Haystack, Pass, RuleState};
@@ -68,6 +69,7 @@ pub struct Scanner {
     runs: Runs,
     field: FieldWords,
     overlap: overlap::Scratch,
+    views: Views,
     steps: u64,
 }
 
@@ -100,6 +102,7 @@ impl Scanner {
             runs: Runs::default(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
+            views: Views::default(),
             steps: 0,
         }
     }
@@ -126,16 +129,34 @@ impl Scanner {
         options: &ScanOptions<'_>,
         findings: &mut Vec<Finding>,
     ) {
+        self.scan_plain(haystack, options, findings);
+        let (rules, mut steps) = (self.rules.clone(), self.steps);
+        let mut views = std::mem::take(&mut self.views);
+        views.complete(&rules, haystack, options, findings, &mut |text, options, found| {
+            self.scan_plain(text, options, found);
+            steps += self.steps;
+        });
+        self.views = views;
+        self.steps = steps;
+        match options.entities {
+            None => self.overlap.resolve(&self.rules, findings),
+            Some(_) => overlap::drop_contained(&self.rules, findings),
+        }
+    }
+
+    /// What every rule finds by itself in the text as it stands, in place of `findings`.
+    fn scan_plain(
+        &mut self,
+        haystack: &[u8],
+        options: &ScanOptions<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
         match options.entities {
             None => self.scan_where(haystack, options, None, findings),
             Some(entities) => {
                 let wanted = |rule: &crate::Rule| entities.contains(rule.entity());
                 self.scan_where(haystack, options, Some(&wanted), findings);
             }
-        }
-        match options.entities {
-            None => self.overlap.resolve(&self.rules, findings),
-            Some(_) => overlap::drop_contained(&self.rules, findings),
         }
     }
 

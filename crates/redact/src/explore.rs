@@ -346,13 +346,26 @@ impl Explorer<'_> {
             }
         }
         let field = self.out.reading.field(node).map(str::as_bytes);
+        let mut gaps = Vec::new();
+        let mut from = 0;
         for attachment in attachment::find(self.out.reading.text(node), field) {
             if attachment.is_text() {
                 let Attachment { payload, decoded, .. } = attachment;
+                gaps.push(from..payload.start.max(from));
+                from = payload.end.max(from);
                 let inner = self.out.reading.add_base64(node, payload, decoded);
                 self.open(inner, depth + 1);
             } else {
                 self.out.attachments.push((node, attachment));
+            }
+        }
+        if !gaps.is_empty() {
+            // What is read decoded is not also read as it stands: the scanner sees into base64 itself, and would
+            // replace the encoded text as a whole.
+            gaps.push(from..self.out.reading.text(node).len());
+            self.out.reading.set_container(node);
+            for gap in gaps.into_iter().filter(|gap| !gap.is_empty()) {
+                self.out.reading.add_slice(node, gap, None, Kind::Text);
             }
         }
     }
