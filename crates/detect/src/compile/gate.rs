@@ -74,10 +74,10 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
         return Gate::Start;
     }
     let has_keywords = !rule.keywords.is_empty();
-    // A match of token bytes only lies in one run, and the digit it must hold with it.
+    // The digit that a match must hold then lies in the run that leads to it.
     let led = has_keywords
         && rule.min_digits > 0
-        && is_token(hir)
+        && has_digits_in_token(hir)
         && chance(&shape[..shape.len().min(TELLING_PLACES)]) > TELLING;
     match signal::token(nfa, if led { LED_TOKEN_REACH } else { TOKEN_REACH }) {
         Some(reach) if led => return Gate::TokenByKeyword { reach },
@@ -117,11 +117,19 @@ pub(super) fn split_lead(hir: &Hir) -> Option<(usize, usize, Hir)> {
 /// Every byte more is a place more to try at each candidate.
 const MAX_LEAD: usize = 3;
 
-/// Whether matches hold nothing but token bytes.
-fn is_token(hir: &Hir) -> bool {
-    let mut bytes = ByteSet::EMPTY;
-    bytes_in(hir, &mut bytes);
-    bytes.iter().all(is_token_byte)
+/// Whether all digits of a match lie in one run of token bytes: after parts that hold none, nothing but such.
+fn has_digits_in_token(hir: &Hir) -> bool {
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let holds = |part: &Hir, is: fn(u8) -> bool| {
+        let mut bytes = ByteSet::EMPTY;
+        bytes_in(part, &mut bytes);
+        bytes.iter().any(is)
+    };
+    parts
+        .into_iter()
+        .skip_while(|part| !holds(part, |byte| byte.is_ascii_digit()))
+        .all(|part| !holds(part, |byte| !is_token_byte(byte)))
 }
 
 /// Whether text so seldom has the shape that it is worth looking for.
@@ -140,7 +148,9 @@ pub(crate) fn is_telling(shape: &[ByteSet]) -> bool {
 const MIN_PREFIX: usize = 3;
 fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let literals = Prefixes::of(hir)?.into_literals();
-    literals.iter().all(|literal| literal.len() >= MIN_PREFIX).then_some(literals)
+    let tells =
+        |literal: &Vec<u8>| literal.len() >= MIN_PREFIX || literal.len() == 2 && is_rare(literal);
+    literals.iter().all(tells).then_some(literals)
 }
 
 /// The first part of a sequence that is a rare enough literal, if what goes before it is confined to a

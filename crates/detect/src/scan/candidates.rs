@@ -18,10 +18,31 @@ pub(super) struct Places {
     /// The rules that an anchor or a word leads to, in the order of their numbers once sorted.
     woken: Vec<u32>,
     is_woken: Vec<bool>,
-    /// Where a word leads to: apart from each other, in order.
-    ranges: Vec<(usize, usize)>,
+    /// Where a word leads to a rule of a seldom shape: all such rules are looked for in one go.
+    ranges: Ranges,
+    /// Where a word leads to each other rule.
+    own_ranges: Vec<Ranges>,
     /// How many places of one literal are worth keeping.
     flood: usize,
+}
+
+/// Half-open ranges, apart from each other, in order.
+#[derive(Debug, Default)]
+struct Ranges(Vec<(usize, usize)>);
+
+impl Ranges {
+    /// Adds a range that ends after all others so far begin.
+    fn add(&mut self, (mut from, mut to): (usize, usize)) {
+        while let Some(&(last_from, last_to)) = self.0.last() {
+            if last_to < from {
+                break;
+            }
+            from = from.min(last_from);
+            to = to.max(last_to);
+            self.0.pop();
+        }
+        self.0.push((from, to));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +58,7 @@ impl Places {
         Self {
             literals: layer.literals.iter().map(|_| Starts::default()).collect(),
             is_woken: vec![false; layer.rules.len()],
+            own_ranges: layer.rules.iter().map(|_| Ranges::default()).collect(),
             ..Self::default()
         }
     }
@@ -50,8 +72,9 @@ impl Places {
         }
         for rule in self.woken.drain(..) {
             self.is_woken[rule as usize] = false;
+            self.own_ranges[rule as usize].0.clear();
         }
-        self.ranges.clear();
+        self.ranges.0.clear();
         self.flood = haystack / FLOOD_SHARE + FLOOD_FREE;
     }
 
@@ -71,19 +94,6 @@ impl Places {
         } else {
             places.flooded = true;
         }
-    }
-
-    /// Adds a range that ends after all others so far begin.
-    fn add_range(&mut self, mut from: usize, mut to: usize) {
-        while let Some(&(last_from, last_to)) = self.ranges.last() {
-            if last_to < from {
-                break;
-            }
-            from = from.min(last_from);
-            to = to.max(last_to);
-            self.ranges.pop();
-        }
-        self.ranges.push((from, to));
     }
 
     /// Gathers the starts of all the rule's anchors in ascending order; false if there are too many.
@@ -168,30 +178,32 @@ impl Pass<'_> {
     /// Takes note of a keyword or context word that counts as standing at `place`.
     fn word(&mut self, id: u32, start: usize, text: &[u8], place: usize) {
         let literal = &self.layer.literals[id as usize];
-        let mut leads = false;
+        let near = (place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
         for &rule in &literal.keyword_of {
             if self.wants(rule) {
-                self.places.wake(rule);
-                leads = true;
+                self.lead(rule, near);
             }
-        }
-        if leads {
-            self.places.add_range(place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
         }
         let whole = Span { start, end: start + literal.text.len() };
         if !literal.context_of.is_empty() && is_whole_word(text, whole) {
-            let mut leads = false;
+            let from = place.saturating_sub(literal.context_reach);
+            let around = (from, place + WINDOW_BEFORE + CHAR + 1);
             for &rule in &literal.context_of {
                 let with = &self.layer.rules[rule as usize];
                 if self.wants(rule) && with.is_led_by_context(self.min_score) {
-                    self.places.wake(rule);
-                    leads = true;
+                    self.lead(rule, around);
                 }
             }
-            if leads {
-                let from = place.saturating_sub(literal.context_reach);
-                self.places.add_range(from, place + WINDOW_BEFORE + CHAR + 1);
-            }
+        }
+    }
+
+    /// Takes note that a word leads a rule to a range.
+    fn lead(&mut self, rule: u32, range: (usize, usize)) {
+        self.places.wake(rule);
+        if self.layer.rules[rule as usize].matcher.is_seldom {
+            self.places.ranges.add(range);
+        } else {
+            self.places.own_ranges[rule as usize].add(range);
         }
     }
 
@@ -270,7 +282,7 @@ impl Pass<'_> {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
         let ranges = std::mem::take(&mut self.places.ranges);
-        for &(from, to) in &ranges {
+        for &(from, to) in &ranges.0 {
             layer.by_words.scan(bytes, from, to, |rules, start| {
                 for &rule in rules {
                     if self.places.is_woken[rule as usize] && self.wants(rule) {
@@ -287,10 +299,10 @@ impl Pass<'_> {
                 continue;
             }
             if with.is_led_by_words(self.min_score) {
-                if !with.matcher.is_seldom {
-                    let places = ranges.iter().flat_map(|&(from, to)| from..to.min(bytes.len()));
-                    places.for_each(|start| self.offer(rule, start));
-                }
+                let own = std::mem::take(&mut self.places.own_ranges[rule as usize]);
+                let places = own.0.iter().flat_map(|&(from, to)| from..to.min(bytes.len()));
+                places.for_each(|start| self.offer(rule, start));
+                self.places.own_ranges[rule as usize] = own;
                 continue;
             }
             if !self.places.anchors(&with.anchors, starts) {
