@@ -94,18 +94,11 @@ pub(crate) struct WordIndex {
     led: Vec<Vec<u32>>,
 }
 
-/// A context word or a keyword, by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Context(u32),
-    Keyword(u32),
-}
-
-/// A word in the haystack.
+/// A word in the haystack, by its number among those of its kind.
 #[derive(Debug, Clone, Copy)]
 struct WordHit {
     span: Span,
-    word: Word,
+    word: u32,
 }
 
 impl WordIndex {
@@ -164,23 +157,39 @@ impl WordIndex {
         !self.support[rule].is_empty()
     }
 
-    fn note(&self, rule: usize, word: Word, neighbours: &mut Neighbours) {
-        let Word::Context(word) = word else { return };
+    fn note(&self, rule: usize, word: u32, neighbours: &mut Neighbours) {
         neighbours.support |= self.support[rule].contains(word);
         neighbours.explain_away |= self.explain_away[rule].contains(word);
     }
 
-    /// The words that start in `haystack[from..until]`; context words only where they are whole.
-    fn find(&self, haystack: &[u8], from: usize, until: usize, mut found: impl FnMut(WordHit)) {
-        self.context.find_at_starts(haystack, from, until, |span, spelling| {
-            if is_whole_word(haystack, span) {
-                found(WordHit { span, word: Word::Context(self.word_of[spelling as usize]) });
+    /// The words of a kind that start in `haystack[from..until]`; context words only where they are whole.
+    fn find(
+        &self,
+        kind: Kind,
+        haystack: &[u8],
+        (from, until): (usize, usize),
+        mut found: impl FnMut(WordHit),
+    ) {
+        match kind {
+            Kind::Context => {
+                self.context.find_at_starts(haystack, from, until, |span, spelling| {
+                    if is_whole_word(haystack, span) {
+                        found(WordHit { span, word: self.word_of[spelling as usize] });
+                    }
+                })
             }
-        });
-        self.keywords.find(haystack, from, until, |span, keyword| {
-            found(WordHit { span, word: Word::Keyword(keyword) });
-        });
+            Kind::Keyword => self.keywords.find(haystack, from, until, |span, word| {
+                found(WordHit { span, word });
+            }),
+        }
     }
+}
+
+/// What a word is listed as. They are looked for apart: most candidates ask for one kind only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Context,
+    Keyword,
 }
 
 /// Words and their numbers, in the order in which they came.
@@ -204,12 +213,19 @@ impl Numbers {
 /// are, no byte is searched for words more than a few times.
 #[derive(Debug, Default)]
 pub(crate) struct WordMemo {
+    context: Found,
+    keywords: Found,
+    ready: bool,
+}
+
+/// The words of one kind.
+#[derive(Debug, Default)]
+struct Found {
     hits: Vec<WordHit>,
     /// The range of `hits` of each block, once it was searched.
     blocks: Vec<Option<(u32, u32)>>,
     /// The words of the field's name.
-    field: Vec<Word>,
-    ready: bool,
+    field: Vec<u32>,
 }
 
 impl WordMemo {
@@ -229,7 +245,7 @@ impl WordMemo {
         self.prepare(index, haystack);
         let mut neighbours = Neighbours::default();
         if span.start <= WINDOW_BEFORE {
-            self.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
+            self.context.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
         }
         let window = Span {
             start: span.start.saturating_sub(WINDOW_BEFORE),
@@ -237,7 +253,7 @@ impl WordMemo {
         };
         // Two stretches, so that a finding of a megabyte does not have its inside searched.
         for (from, to) in [(window.start, span.start), (span.end, window.end)] {
-            self.within(index, haystack.bytes, from, to, |hit| {
+            self.context.within(index, Kind::Context, haystack.bytes, from, to, |hit| {
                 if hit.span.end <= to {
                     index.note(rule, hit.word, &mut neighbours);
                 }
@@ -260,14 +276,15 @@ impl WordMemo {
         // Widening a match to whole characters moves its ends by at most three bytes.
         const CHAR: usize = 3;
         let support = &index.support[rule];
-        let speaks = |word| matches!(word, Word::Context(word) if support.contains(word));
-        if start <= WINDOW_BEFORE + CHAR && self.field.iter().copied().any(speaks) {
+        let speaks = |word| support.contains(word);
+        if start <= WINDOW_BEFORE + CHAR && self.context.field.iter().copied().any(speaks) {
             return true;
         }
         let from = start.saturating_sub(WINDOW_BEFORE + CHAR);
         let to = haystack.bytes.len().min(start + len + CHAR + WINDOW_AFTER);
         let mut may = false;
-        self.within(index, haystack.bytes, from, to, |hit| may |= speaks(hit.word));
+        self.context
+            .within(index, Kind::Context, haystack.bytes, from, to, |hit| may |= speaks(hit.word));
         may
     }
 
@@ -284,13 +301,14 @@ impl WordMemo {
             return true;
         }
         self.prepare(index, haystack);
-        let speaks = |word| matches!(word, Word::Keyword(word) if keywords.contains(word));
-        if start <= KEYWORD_REACH && self.field.iter().copied().any(speaks) {
+        let speaks = |word| keywords.contains(word);
+        if start <= KEYWORD_REACH && self.keywords.field.iter().copied().any(speaks) {
             return true;
         }
         let mut near = false;
         let (from, to) = reach(start, start, haystack.bytes.len());
-        self.within(index, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
+        self.keywords
+            .within(index, Kind::Keyword, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
         near
     }
 
@@ -310,8 +328,8 @@ impl WordMemo {
         let mut at = from;
         while next.is_none() && at < haystack.bytes.len() {
             let to = haystack.bytes.len().min(at + BLOCK);
-            self.within(index, haystack.bytes, at, to, |hit| {
-                if matches!(hit.word, Word::Keyword(word) if keywords.contains(word)) {
+            self.keywords.within(index, Kind::Keyword, haystack.bytes, at, to, |hit| {
+                if keywords.contains(hit.word) {
                     next = Some(next.unwrap_or(usize::MAX).min(hit.span.start));
                 }
             });
@@ -330,24 +348,40 @@ impl WordMemo {
     ) {
         self.prepare(index, haystack);
         rules.clear();
-        let mut add = |word| {
-            if let Word::Keyword(keyword) = word {
-                rules.extend_from_slice(&index.led[keyword as usize]);
-            }
-        };
+        let mut add = |keyword: u32| rules.extend_from_slice(&index.led[keyword as usize]);
         if from <= KEYWORD_REACH {
-            self.field.iter().copied().for_each(&mut add);
+            self.keywords.field.iter().copied().for_each(&mut add);
         }
         let (from, to) = reach(from, to, haystack.bytes.len());
-        self.within(index, haystack.bytes, from, to, |hit| add(hit.word));
+        self.keywords.within(index, Kind::Keyword, haystack.bytes, from, to, |hit| add(hit.word));
         rules.sort_unstable();
         rules.dedup();
+    }
+
+    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
+        if !self.ready {
+            self.context.prepare(index, Kind::Context, haystack);
+            self.keywords.prepare(index, Kind::Keyword, haystack);
+            self.ready = true;
+        }
+    }
+}
+
+impl Found {
+    fn prepare(&mut self, index: &WordIndex, kind: Kind, haystack: &Haystack<'_>) {
+        self.hits.clear();
+        self.blocks.clear();
+        self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
+        self.field.clear();
+        let field = haystack.field.as_bytes();
+        index.find(kind, field, (0, field.len()), |hit| self.field.push(hit.word));
     }
 
     /// The words that start in `from..to`.
     fn within(
         &mut self,
         index: &WordIndex,
+        kind: Kind,
         haystack: &[u8],
         from: usize,
         to: usize,
@@ -357,7 +391,10 @@ impl WordMemo {
             return;
         }
         for block in from / BLOCK..=(to - 1) / BLOCK {
-            let (first, last) = self.block(index, haystack, block);
+            let (first, last) = match self.blocks[block] {
+                Some(range) => range,
+                None => self.search(index, kind, haystack, block),
+            };
             for hit in &self.hits[first as usize..last as usize] {
                 if hit.span.start >= from && hit.span.start < to {
                     each(hit);
@@ -366,28 +403,18 @@ impl WordMemo {
         }
     }
 
-    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
-        if self.ready {
-            return;
-        }
-        self.hits.clear();
-        self.blocks.clear();
-        self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
-        self.field.clear();
-        let field = haystack.field.as_bytes();
-        index.find(field, 0, field.len(), |hit| self.field.push(hit.word));
-        self.ready = true;
-    }
-
-    fn block(&mut self, index: &WordIndex, haystack: &[u8], block: usize) -> (u32, u32) {
-        if let Some(range) = self.blocks[block] {
-            return range;
-        }
+    fn search(
+        &mut self,
+        index: &WordIndex,
+        kind: Kind,
+        haystack: &[u8],
+        block: usize,
+    ) -> (u32, u32) {
         let place = |hits: &Vec<WordHit>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
         let first = place(&self.hits);
         let from = block * BLOCK;
         let until = haystack.len().min(from + BLOCK);
-        index.find(haystack, from, until, |hit| self.hits.push(hit));
+        index.find(kind, haystack, (from, until), |hit| self.hits.push(hit));
         let range = (first, place(&self.hits));
         self.blocks[block] = Some(range);
         range

@@ -16,6 +16,7 @@ use crate::prefilter::{Window, Windows};
 use crate::rule::Rule;
 use crate::validate;
 use crate::validator::Validator;
+use crate::words::WordTable;
 
 pub(crate) use shapes::Shapes;
 
@@ -34,6 +35,8 @@ pub(crate) struct Layer {
     pub(crate) tokens: Reaching,
     /// How far at most before a run of token bytes a match may start of a rule that a keyword leads to.
     pub(crate) led_reach: Option<usize>,
+    /// The literals that rules begin with which wait for a run of token bytes behind these.
+    pub(crate) prefixes: PrefixIndex,
     /// The rules that words lead to, by their shapes, as far as these are seldom.
     pub(crate) by_words: Shapes,
     /// The rules of which a match can only start where the text does.
@@ -48,6 +51,26 @@ pub(crate) struct Layer {
 pub(crate) struct Reaching {
     pub(crate) shapes: Shapes,
     pub(crate) reach: usize,
+}
+
+/// Literals that matches begin with, some way before a run of token bytes.
+#[derive(Debug, Default)]
+pub(crate) struct PrefixIndex {
+    pub(crate) table: WordTable,
+    /// The rules that begin with each.
+    pub(crate) rules: Vec<Vec<u32>>,
+    pub(crate) reach: usize,
+}
+
+impl PrefixIndex {
+    fn new(list: Vec<(Vec<u8>, u32)>, reach: usize) -> Self {
+        let mut texts: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
+        for (text, rule) in list {
+            texts.entry(text).or_default().push(rule);
+        }
+        let (texts, rules): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
+        Self { table: WordTable::new(texts.into_iter()), rules, reach }
+    }
 }
 
 /// A rule within its layer.
@@ -116,6 +139,7 @@ impl Layer {
         let mut windows = WindowSet::default();
         let (mut digits, mut tokens) = (shapes::Builder::default(), shapes::Builder::default());
         let (mut digits_reach, mut token_reach, mut led_reach) = (0, 0, None);
+        let (mut prefixes, mut prefix_reach) = (Vec::new(), 0);
         let mut by_words = shapes::Builder::default();
         let (mut at_start, mut open) = (Vec::new(), Vec::new());
         let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
@@ -161,6 +185,10 @@ impl Layer {
                     token_reach = token_reach.max(*reach);
                 }
                 Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
+                Gate::TokenByPrefix { literals, reach } => {
+                    prefixes.extend(literals.iter().map(|text| (text.clone(), number)));
+                    prefix_reach = prefix_reach.max(*reach);
+                }
                 _ if has_context_gate => open.push(number),
                 Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
                     anchors = literals.anchors(list, number);
@@ -207,6 +235,7 @@ impl Layer {
             digits: Reaching { shapes: digits.build(), reach: digits_reach },
             tokens: Reaching { shapes: tokens.build(), reach: token_reach },
             led_reach,
+            prefixes: PrefixIndex::new(prefixes, prefix_reach),
             by_words: by_words.build(),
             at_start,
             open,

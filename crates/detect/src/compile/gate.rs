@@ -10,7 +10,7 @@ use super::literals::Prefixes;
 use super::signal;
 use crate::byteset::ByteSet;
 use crate::pack::RuleSyntax;
-use crate::prefilter::{Window, frequency, is_token_byte};
+use crate::prefilter::{TOKEN_RUN, Window, is_token_byte};
 
 /// How candidates for a match's start are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(crate) enum Gate {
     Token { reach: usize },
     /// The same; the run holds a digit, and the first bytes say less than the keyword that must stand near.
     TokenByKeyword { reach: usize },
+    /// Every match starts with one of these (ASCII case aside), and a run of token bytes with a digit in it
+    /// begins at most `reach` bytes behind.
+    TokenByPrefix { literals: Vec<Vec<u8>>, reach: usize },
     /// Every match starts where the text does.
     Start,
     /// Every match starts with one of these (ASCII case aside).
@@ -45,6 +48,9 @@ impl Gate {
             Self::TokenByKeyword { .. } => {
                 "a token of sixteen characters with a digit near a keyword"
             }
+            Self::TokenByPrefix { .. } => {
+                "a token of sixteen characters with a digit, and the literals it begins with before that"
+            }
             Self::Start => "the start of the text",
             Self::Prefix(_) => "the literals it begins with",
             Self::Keywords => "its keywords",
@@ -60,44 +66,48 @@ impl Gate {
 const DIGITS_REACH: usize = 12;
 const TOKEN_REACH: usize = 12;
 /// Where a keyword leads, each rule has a reach of its own.
-const LED_TOKEN_REACH: usize = 96;
+const LED_TOKEN_REACH: usize = 128;
 
 /// A shape as rare as this is a prefix; tokens that have it need no keyword to lead to them.
-const TELLING: f64 = 1e-5;
-/// As many places are looked at to tell.
-const TELLING_PLACES: usize = 6;
+const TELLING: f32 = 1e-5;
 /// A shape that is as frequent as this is not worth a window.
-const SELDOM: f64 = 2e-3;
+const SELDOM: f32 = 2e-3;
 
 pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Gate::Start;
     }
     let has_keywords = !rule.keywords.is_empty();
-    // The digit that a match must hold then lies in the run that leads to it.
-    let led = has_keywords
-        && rule.min_digits > 0
-        && has_digits_in_token(hir)
-        && chance(&shape[..shape.len().min(TELLING_PLACES)]) > TELLING;
-    match signal::token(nfa, if led { LED_TOKEN_REACH } else { TOKEN_REACH }) {
-        Some(reach) if led => return Gate::TokenByKeyword { reach },
-        Some(reach) if !has_keywords || is_telling(shape) => return Gate::Token { reach },
-        Some(_) => {}
-        None => {}
+    if has_keywords && rule.min_digits > 0 && !is_telling(shape) {
+        if let Some(reach) = token_value(hir) {
+            return Gate::TokenByKeyword { reach };
+        }
+    }
+    if let Some(reach) = signal::token(nfa, TOKEN_REACH)
+        && (!has_keywords || is_telling(shape))
+    {
+        return Gate::Token { reach };
     }
     if let Some(reach) = signal::digits(nfa, DIGITS_REACH) {
         return Gate::Digits { reach };
     }
     if let Some(literals) = prefixes(hir) {
-        return Gate::Prefix(literals);
+        return match token_value(hir) {
+            Some(reach) if rule.min_digits > 0 => Gate::TokenByPrefix { literals, reach },
+            _ => Gate::Prefix(literals),
+        };
     }
-    if let Some(inner) = inner(hir) {
+    if let Some(inner) = inner(hir, &is_rare) {
         return inner; // before keywords, which only say that a match is somewhere around
     }
     if has_keywords {
         return Gate::Keywords;
     }
-    if is_seldom(shape) { Gate::Shape } else { Gate::Open }
+    if is_seldom(shape) {
+        return Gate::Shape;
+    }
+    // Better than nothing: a colon after a few bytes of one kind.
+    inner(hir, &|literal| literal == b":").unwrap_or(Gate::Open)
 }
 
 /// What a pattern looks at before the group that is its value, if that is little: the fewest and the most
@@ -117,31 +127,56 @@ pub(super) fn split_lead(hir: &Hir) -> Option<(usize, usize, Hir)> {
 /// Every byte more is a place more to try at each candidate.
 const MAX_LEAD: usize = 3;
 
-/// Whether all digits of a match lie in one run of token bytes: after parts that hold none, nothing but such.
-fn has_digits_in_token(hir: &Hir) -> bool {
+/// How far behind the start of a match its value begins at most, if that is a run of token bytes: the digit that
+/// it must hold lies in the same run.
+fn token_value(hir: &Hir) -> Option<usize> {
     let mut parts = Vec::new();
-    flatten(hir, &mut parts);
-    let holds = |part: &Hir, is: fn(u8) -> bool| {
-        let mut bytes = ByteSet::EMPTY;
-        bytes_in(part, &mut bytes);
-        bytes.iter().any(is)
+    flatten_to_value(hir, &mut parts);
+    // Parts without digits may come before a value that is not marked as one.
+    let is_value = |part: &Hir| match part.kind() {
+        HirKind::Capture(capture) => capture.name.as_deref() == Some("value"),
+        _ => false,
     };
-    parts
-        .into_iter()
-        .skip_while(|part| !holds(part, |byte| byte.is_ascii_digit()))
-        .all(|part| !holds(part, |byte| !is_token_byte(byte)))
+    let at = match parts.iter().position(|part| is_value(part)) {
+        Some(at) => at,
+        None => parts.iter().position(|part| holds(part, |byte| byte.is_ascii_digit()))?,
+    };
+    let marked = is_value(parts[at]);
+    let value = if marked { &parts[at..=at] } else { &parts[at..] };
+    let len: usize = value.iter().map(|part| part.properties().minimum_len().unwrap_or(0)).sum();
+    let lead = parts[..at]
+        .iter()
+        .try_fold(0usize, |sum, part| sum.checked_add(part.properties().maximum_len()?))?;
+    let is_token = value.iter().all(|part| !holds(part, |byte| !is_token_byte(byte)));
+    (is_token && len >= TOKEN_RUN && lead <= LED_TOKEN_REACH).then_some(lead)
+}
+
+/// Whether a match of a part can hold such a byte.
+fn holds(part: &Hir, is: fn(u8) -> bool) -> bool {
+    let mut bytes = ByteSet::EMPTY;
+    bytes_in(part, &mut bytes);
+    bytes.iter().any(is)
+}
+
+/// The parts of a sequence, without looking into the group that is the value.
+fn flatten_to_value<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
+    match hir.kind() {
+        HirKind::Concat(subs) => subs.iter().for_each(|sub| flatten_to_value(sub, parts)),
+        HirKind::Capture(capture) if capture.name.as_deref() != Some("value") => {
+            flatten_to_value(&capture.sub, parts);
+        }
+        _ => parts.push(hir),
+    }
 }
 
 /// Whether text so seldom has the shape that it is worth looking for.
 pub(super) fn is_seldom(shape: &[ByteSet]) -> bool {
-    let (_, window) = Window::rarest(shape);
-    f64::from(window.chance()) < SELDOM
+    Window::least_chance(shape) < SELDOM
 }
 
 /// Whether candidates by shape are few enough that no word has to lead to them.
 pub(crate) fn is_telling(shape: &[ByteSet]) -> bool {
-    let (_, window) = Window::rarest(shape);
-    f64::from(window.chance()) < TELLING
+    Window::least_chance(shape) < TELLING
 }
 
 /// Shorter prefixes are hit too often; their shape says more.
@@ -155,7 +190,7 @@ fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
 
 /// The first part of a sequence that is a rare enough literal, if what goes before it is confined to a
 /// class of bytes: `@` in an e-mail address, `://` in a URL.
-fn inner(hir: &Hir) -> Option<Gate> {
+fn inner(hir: &Hir, is_rare: &dyn Fn(&[u8]) -> bool) -> Option<Gate> {
     let mut parts = Vec::new();
     flatten(hir, &mut parts);
     let mut before = ByteSet::EMPTY;
@@ -226,12 +261,6 @@ fn bytes_in(hir: &Hir, set: &mut ByteSet) {
             subs.iter().for_each(|sub| bytes_in(sub, set));
         }
     }
-}
-
-/// The share of places in ordinary text that a shape lets through, places taken as independent.
-fn chance(shape: &[ByteSet]) -> f64 {
-    let share = |set: &ByteSet| set.iter().map(|byte| f64::from(frequency(byte))).sum::<f64>();
-    shape.iter().map(|set| share(set).min(1.0)).product()
 }
 
 #[cfg(test)]

@@ -5,9 +5,6 @@
 //! behind the match's start it begins at most. Look-around is taken to hold, so more ways are walked than
 //! there are, never fewer.
 
-use std::collections::BTreeSet;
-use std::hash::Hash;
-
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
 
@@ -28,40 +25,36 @@ pub(super) fn token(nfa: &NFA, reach: usize) -> Option<usize> {
 }
 
 /// More ways at once than this come from large Unicode classes, which are no numbers or tokens.
-const MAX_WAYS: usize = 4096;
+const MAX_WAYS: usize = 512;
 
-fn walk<S: Copy + Ord + Hash>(
+fn walk<S: Copy + Ord>(
     nfa: &NFA,
     run: usize,
     reach: usize,
     begin: S,
     step: impl Fn(S, u8) -> Option<S>,
 ) -> Option<usize> {
-    let mut ways = BTreeSet::from([(nfa.start_anchored(), begin)]);
+    let mut ways = vec![(nfa.start_anchored(), begin)];
+    let mut next = Vec::new();
     let mut furthest = None;
     let mut depth = 0;
     loop {
-        let mut next = BTreeSet::new();
-        let mut stack: Vec<(StateID, S)> = ways.iter().copied().collect();
-        while let Some((id, state)) = stack.pop() {
-            let mut also = |id: StateID| {
-                if ways.insert((id, state)) {
-                    stack.push((id, state));
-                }
-            };
+        next.clear();
+        // States without a byte of their own lead on at once; in a pattern they never lead in a circle without
+        // one that is a union, so what was seen is kept for these only.
+        let mut unions = Vec::new();
+        while let Some((id, state)) = ways.pop() {
             let mut over = |first: u8, last: u8, to: StateID| {
-                // Bytes that change the state alike are one way; ranges are cut where that may change.
+                // Bytes that change the state alike are one way.
                 let mut previous = None;
                 for byte in first..=last {
                     let after = step(state, byte);
                     if previous != Some(after) {
                         previous = Some(after);
                         match after {
-                            Some(after) => {
-                                next.insert((to, after));
-                            }
+                            Some(after) => next.push((to, after)),
                             None => {
-                                furthest = furthest.max(Some((depth + 1usize).saturating_sub(run)))
+                                furthest = furthest.max(Some((depth + 1usize).saturating_sub(run)));
                             }
                         }
                     }
@@ -79,9 +72,19 @@ fn walk<S: Copy + Ord + Hash>(
                         }
                     }
                 }
-                State::Look { next, .. } | State::Capture { next, .. } => also(*next),
-                State::Union { alternates } => alternates.iter().copied().for_each(also),
-                State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(also),
+                State::Look { next, .. } | State::Capture { next, .. } => ways.push((*next, state)),
+                State::Union { alternates } => {
+                    if !unions.contains(&(id, state)) {
+                        unions.push((id, state));
+                        ways.extend(alternates.iter().map(|&to| (to, state)));
+                    }
+                }
+                State::BinaryUnion { alt1, alt2 } => {
+                    if !unions.contains(&(id, state)) {
+                        unions.push((id, state));
+                        ways.extend([(*alt1, state), (*alt2, state)]);
+                    }
+                }
                 State::Fail => {}
                 State::Match { .. } => return None,
             }
@@ -89,11 +92,13 @@ fn walk<S: Copy + Ord + Hash>(
         if next.is_empty() {
             return furthest.filter(|&furthest| furthest <= reach);
         }
+        next.sort_unstable();
+        next.dedup();
         depth += 1;
         if next.len() > MAX_WAYS || depth >= reach + 2 * run {
             return None;
         }
-        ways = next;
+        std::mem::swap(&mut ways, &mut next);
     }
 }
 

@@ -7,6 +7,7 @@
 //! often a bucket is hit in vain: each goes where it adds least.
 
 use crate::byteset::ByteSet;
+use crate::words::WordTable;
 
 /// How many bytes of a window are looked at.
 pub(crate) const PLACES: usize = 4;
@@ -14,12 +15,10 @@ pub(crate) const PLACES: usize = 4;
 /// Buckets of a group: the bits of a byte.
 const GROUP: usize = 8;
 /// As many groups as [`Tables::buckets_at`] has bits for.
-const MAX_GROUPS: usize = 8;
-/// What a hit costs beside the windows of its bucket, in windows.
-const HIT: f32 = 8.0;
+const MAX_GROUPS: usize = 16;
 /// How many windows a bucket should hold: with more, buckets are hit in vain; with fewer, each block costs
 /// more look-ups.
-const PER_BUCKET: usize = 6;
+const PER_BUCKET: usize = 8;
 
 /// Up to [`PLACES`] sets of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,15 +32,14 @@ impl Window {
 
     /// The rarest window among the places of a longer stretch, and where it begins.
     pub(crate) fn rarest(sets: &[ByteSet]) -> (usize, Self) {
-        let chances: Vec<f32> = sets.iter().map(|set| chance(*set)).collect();
-        let (mut best, mut least) = (0, f32::INFINITY);
-        for at in 0..=sets.len().saturating_sub(PLACES) {
-            let chance = chances[at..].iter().take(PLACES).product();
-            if chance < least {
-                (best, least) = (at, chance);
-            }
-        }
+        let (best, _) = rarest(sets, PLACES);
         (best, Self::new(sets[best..].to_vec()))
+    }
+
+    /// About how often the rarest four places of a stretch stand in ordinary text. Of more one would think too
+    /// well: digits come together, and so do capitals.
+    pub(crate) fn least_chance(sets: &[ByteSet]) -> f32 {
+        rarest(sets, 4).1
     }
 
     /// About how often it stands in ordinary text, places taken as independent.
@@ -49,103 +47,146 @@ impl Window {
         self.0.iter().map(|set| chance(*set)).product()
     }
 
+    /// The bytes of a window of a literal, in lower case.
+    fn literal(&self) -> Option<Vec<u8>> {
+        let letter = |set: &ByteSet| {
+            let first = set.iter().next()?.to_ascii_lowercase();
+            (*set == ByteSet::either_case(first)).then_some(first)
+        };
+        let literal: Option<Vec<u8>> = self.0.iter().map(letter).collect();
+        literal.filter(|literal| literal.len() == PLACES)
+    }
+
     fn place(&self, place: usize) -> ByteSet {
         self.0.get(place).copied().unwrap_or(ByteSet::ALL)
     }
 }
 
-/// Windows in their buckets.
-#[derive(Debug)]
-pub(crate) struct Windows {
-    tables: Tables,
-    /// The windows in each bucket, and their numbers.
-    buckets: Vec<Vec<(Shortcut, u32)>>,
-}
-
-/// What four bytes must be, letters in lower case, for a window to be worth a look: one comparison.
-#[derive(Debug, Clone, Copy)]
-struct Shortcut {
-    mask: u32,
-    value: u32,
-}
-
-/// As far as a place admits one byte, or one letter in both cases.
-fn shortcut(window: &Window) -> Shortcut {
-    let (mut mask, mut value) = (0, 0);
-    for place in 0..PLACES {
-        let folded: Vec<u8> = window.place(place).iter().map(|byte| byte | 0x20).collect();
-        if let Some((&first, rest)) = folded.split_first()
-            && rest.iter().all(|&byte| byte == first)
-        {
-            mask |= 0xFF << (8 * place);
-            value |= u32::from(first) << (8 * place);
+fn rarest(sets: &[ByteSet], places: usize) -> (usize, f32) {
+    let chances: Vec<f32> = sets.iter().map(|set| chance(*set)).collect();
+    let (mut best, mut least) = (0, f32::INFINITY);
+    for at in 0..=sets.len().saturating_sub(places) {
+        let chance = chances[at..].iter().take(places).product();
+        if chance < least {
+            (best, least) = (at, chance);
         }
     }
-    Shortcut { mask, value }
+    (best, least)
+}
+
+/// Windows in their buckets, and how to tell which of them was hit.
+///
+/// Most windows are [`PLACES`] bytes of a literal. Whether these stand where their buckets were hit, a hash of the
+/// text's bytes tells nearly for nothing; the others, shorter ones and such of shapes, are tried one by one.
+#[derive(Debug)]
+pub(crate) struct Windows {
+    literals: Tables,
+    table: WordTable,
+    /// From a word of the table to the window's number.
+    numbers: Vec<u32>,
+    others: Tables,
+    /// The other windows in each bucket.
+    buckets: Vec<Vec<u32>>,
+    windows: Vec<Window>,
 }
 
 impl Windows {
     pub(crate) fn new(windows: &[Window]) -> Self {
-        let groups = windows.len().div_ceil(PER_BUCKET * GROUP).clamp(1, MAX_GROUPS);
-        let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
-        // Common ones first, so that they get buckets of their own while there are empty ones.
-        let mut order: Vec<usize> = (0..windows.len()).collect();
-        order.sort_by(|&a, &b| {
-            let (a, b) = (&windows[a], &windows[b]);
-            b.chance().total_cmp(&a.chance()).then_with(|| a.cmp(b))
-        });
-        for number in order {
-            let window = &windows[number];
-            let added = |bucket: &Bucket| {
-                let len = bucket.windows.len() as f32;
-                bucket.chance_with(window) * (HIT + len + 1.0) - bucket.chance * (HIT + len)
-            };
-            let costs: Vec<f32> = buckets.iter().map(added).collect();
-            let best = (0..buckets.len())
-                .min_by(|&a, &b| costs[a].total_cmp(&costs[b]))
-                .expect("there is a group");
-            buckets[best].add(window, number);
-        }
-        let mut tables = Tables { groups: Vec::with_capacity(groups) };
-        for group in buckets.chunks(GROUP) {
-            let mut rows = [[0u8; 128]; PLACES];
-            for (bit, bucket) in group.iter().enumerate().filter(|(_, b)| !b.windows.is_empty()) {
-                for (row, set) in rows.iter_mut().zip(&bucket.sets) {
-                    // A byte beyond ASCII is looked up under its low seven bits.
-                    set.iter().for_each(|byte| row[usize::from(byte & 0x7F)] |= 1 << bit);
+        let (mut literals, mut numbers, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, window) in (0u32..).zip(windows) {
+            match window.literal() {
+                Some(literal) => {
+                    literals.push(literal);
+                    numbers.push(number);
                 }
+                None => others.push(number),
             }
-            tables.groups.push(Group::new(rows));
         }
-        let with_shortcut = |number: u32| (shortcut(&windows[number as usize]), number);
-        let buckets = buckets
-            .into_iter()
-            .map(|bucket| bucket.windows.into_iter().map(with_shortcut).collect())
-            .collect();
-        Self { tables, buckets }
+        let (literal_tables, _) = spread(windows, &numbers);
+        let (others, buckets) = spread(windows, &others);
+        Self {
+            literals: literal_tables,
+            table: WordTable::new(literals.into_iter()),
+            numbers,
+            others,
+            buckets,
+            windows: windows.to_vec(),
+        }
     }
 
-    pub(crate) fn tables(&self) -> &Tables {
-        &self.tables
+    /// Where the tables of literals are hit, and how to tell by what.
+    pub(crate) fn literals(&self) -> &Tables {
+        &self.literals
     }
 
-    /// The numbers of the windows that may stand at the start of `text`, which is at least [`PLACES`] bytes
-    /// long or the haystack's end.
-    pub(crate) fn candidates(&self, text: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    /// The same for all others.
+    pub(crate) fn others(&self) -> &Tables {
+        &self.others
+    }
+
+    /// Calls `found` with the numbers of the literal windows that stand at `at`.
+    #[inline]
+    pub(crate) fn literals_at(&self, text: &[u8], at: usize, mut found: impl FnMut(u32)) {
+        self.table.find(text, at, at + 1, |_, word| found(self.numbers[word as usize]));
+    }
+
+    /// Calls `found` with the numbers of the other windows that stand at `at`.
+    pub(crate) fn others_at(&self, text: &[u8], at: usize, mut found: impl FnMut(u32)) {
+        let text = &text[at..];
         let mut first = [0; PLACES];
         let len = text.len().min(PLACES);
         first[..len].copy_from_slice(&text[..len]);
-        let mut bits = self.tables.buckets_at(&first);
-        let folded = u32::from_le_bytes(first) | 0x2020_2020;
-        std::iter::from_fn(move || {
-            let bucket = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        let mut bits = self.others.buckets_at(&first);
+        while bits != 0 {
+            for &number in &self.buckets[bits.trailing_zeros() as usize] {
+                let sets = &self.windows[number as usize].0;
+                if sets.len() <= len && sets.iter().zip(text).all(|(set, &byte)| set.contains(byte))
+                {
+                    found(number);
+                }
+            }
             bits &= bits - 1;
-            Some(&self.buckets[bucket])
-        })
-        .flatten()
-        .filter(move |(shortcut, _)| folded & shortcut.mask == shortcut.value)
-        .map(|&(_, window)| window)
+        }
     }
+}
+
+/// Spreads the windows with these numbers over buckets.
+fn spread(windows: &[Window], numbers: &[u32]) -> (Tables, Vec<Vec<u32>>) {
+    if numbers.is_empty() {
+        return (Tables { groups: Vec::new(), all: vec![[0; 128]; PLACES] }, Vec::new());
+    }
+    let groups = numbers.len().div_ceil(PER_BUCKET * GROUP).clamp(1, MAX_GROUPS);
+    let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
+    // Common ones first, so that they get buckets of their own while there are empty ones.
+    let mut order: Vec<u32> = numbers.to_vec();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (&windows[a as usize], &windows[b as usize]);
+        b.chance().total_cmp(&a.chance()).then_with(|| a.cmp(b))
+    });
+    for number in order {
+        let window = &windows[number as usize];
+        let chances: [f32; PLACES] = std::array::from_fn(|place| chance(window.place(place)));
+        let added = |bucket: &Bucket| bucket.chance_with(window, &chances) - bucket.chance;
+        let costs: Vec<f32> = buckets.iter().map(added).collect();
+        let best = (0..buckets.len())
+            .min_by(|&a, &b| costs[a].total_cmp(&costs[b]))
+            .expect("there is a group");
+        buckets[best].add(window, &chances, number);
+    }
+    let mut tables = Tables { groups: Vec::with_capacity(groups), all: vec![[0; 128]; PLACES] };
+    for (number, bucket) in buckets.iter().enumerate().filter(|(_, b)| !b.windows.is_empty()) {
+        for (row, set) in tables.all.iter_mut().zip(&bucket.sets) {
+            // A byte beyond ASCII is looked up under its low seven bits.
+            set.iter().for_each(|byte| row[usize::from(byte & 0x7F)] |= 1 << number);
+        }
+    }
+    for group in 0..groups {
+        let rows = std::array::from_fn(|place| {
+            std::array::from_fn(|byte| (tables.all[place][byte] >> (group * GROUP)) as u8)
+        });
+        tables.groups.push(Group::new(rows));
+    }
+    (tables, buckets.into_iter().map(|bucket| bucket.windows).collect())
 }
 
 #[derive(Debug, Clone)]
@@ -164,40 +205,71 @@ impl Default for Bucket {
 }
 
 impl Bucket {
-    fn chance_with(&self, window: &Window) -> f32 {
-        let places = self.sets.iter().zip(&self.chances).enumerate();
-        places.map(|(place, (set, chance))| chance + gain(*set, window.place(place))).product()
+    fn chance_with(&self, window: &Window, chances: &[f32; PLACES]) -> f32 {
+        (0..PLACES).map(|place| self.chances[place] + self.gain(place, window, chances)).product()
     }
 
-    fn add(&mut self, window: &Window, number: usize) {
-        self.chance = self.chance_with(window);
-        for (place, set) in self.sets.iter_mut().enumerate() {
-            self.chances[place] += gain(*set, window.place(place));
-            *set = set.union(window.place(place));
+    /// What a place gains in chance by a window.
+    fn gain(&self, place: usize, window: &Window, chances: &[f32; PLACES]) -> f32 {
+        let more = window.place(place).minus(self.sets[place]);
+        match more == window.place(place) {
+            true => chances[place],
+            false => chance(more),
         }
-        self.windows.push(u32::try_from(number).expect("limits keep windows few"));
     }
-}
 
-/// What a set gains in chance by another.
-fn gain(set: ByteSet, more: ByteSet) -> f32 {
-    chance(more.minus(set))
+    fn add(&mut self, window: &Window, chances: &[f32; PLACES], number: u32) {
+        self.chance = self.chance_with(window, chances);
+        for place in 0..PLACES {
+            self.chances[place] += self.gain(place, window, chances);
+            self.sets[place] = self.sets[place].union(window.place(place));
+        }
+        self.windows.push(number);
+    }
 }
 
 /// For each group of buckets and each place, which buckets admit a byte.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(super) groups: Vec<Group>,
+    /// The rows of all groups side by side, for one place of the text at a time.
+    all: Vec<[u128; 128]>,
 }
 
 /// Eight buckets.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) rows: [[u8; 128]; PLACES],
+    /// Which buckets admit each class of bytes, see [`CLASSES`].
+    pub(super) classes: [[u8; 64]; PLACES],
     /// The same by low and by high nibble; together they may admit more.
     pub(super) low: [[u8; 16]; PLACES],
     pub(super) high: [[u8; 16]; PLACES],
 }
+
+/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in each case, and
+/// signs that stand in prefixes, by themselves; digits together, and all the rest.
+pub(super) const CLASSES: [u8; 128] = {
+    const SIGNS: [u8; 10] = *b"_- .:/@=\"$";
+    let mut classes = [63u8; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        if b.is_ascii_lowercase() {
+            classes[byte] = b - b'a';
+        } else if b.is_ascii_uppercase() {
+            classes[byte] = 26 + (b - b'A');
+        } else if b.is_ascii_digit() {
+            classes[byte] = 52;
+        }
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < SIGNS.len() {
+        classes[SIGNS[at] as usize] = 53 + at as u8;
+        at += 1;
+    }
+    classes
+};
 
 impl Group {
     fn new(rows: [[u8; 128]; PLACES]) -> Self {
@@ -208,21 +280,26 @@ impl Group {
                 high[place][byte >> 4] |= rows[place][byte & 127];
             }
         }
-        Self { rows, low, high }
+        let mut classes = [[0; 64]; PLACES];
+        for (row, of_bytes) in classes.iter_mut().zip(&rows) {
+            for (byte, buckets) in of_bytes.iter().enumerate() {
+                row[usize::from(CLASSES[byte])] |= buckets;
+            }
+        }
+        Self { classes, low, high }
     }
 }
 
 impl Tables {
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// Which buckets admit the first [`PLACES`] bytes.
     #[inline]
-    pub(super) fn buckets_at(&self, text: &[u8]) -> u64 {
-        let mut bits = 0;
-        for (number, group) in self.groups.iter().enumerate() {
-            let rows = group.rows.iter().zip(text);
-            let bucket = rows.fold(0xFF, |bits, (row, &byte)| bits & row[usize::from(byte & 127)]);
-            bits |= u64::from(bucket) << (number * GROUP);
-        }
-        bits
+    pub(super) fn buckets_at(&self, text: &[u8]) -> u128 {
+        let rows = self.all.iter().zip(text);
+        rows.fold(u128::MAX, |bits, (row, &byte)| bits & row[usize::from(byte & 0x7F)])
     }
 }
 
@@ -237,7 +314,7 @@ fn chance(set: ByteSet) -> f32 {
 }
 
 /// Roughly how often a byte stands in prompts, code and JSON: letters as in English.
-pub(crate) fn frequency(byte: u8) -> f32 {
+fn frequency(byte: u8) -> f32 {
     const LETTERS: [f32; 26] = [
         8.2, 1.5, 2.8, 4.3, 12.7, 2.2, 2.0, 6.1, 7.0, 0.15, 0.77, 4.0, 2.4, 6.7, 7.5, 1.9, 0.1,
         6.0, 6.3, 9.1, 2.8, 0.98, 2.4, 0.15, 2.0, 0.07,

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::windows::{Group, PLACES, Tables};
+use super::windows::{CLASSES, PLACES, Tables};
 use super::{BLOCK, Masks, padded};
 
 /// Proof that AVX-512 with byte permutations is there.
@@ -38,19 +38,7 @@ impl Avx512 {
     #[inline]
     pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
         // SAFETY: as above.
-        unsafe {
-            match tables.groups.as_slice() {
-                [a] => hits_512([a], haystack, each),
-                [a, b] => hits_512([a, b], haystack, each),
-                [a, b, c] => hits_512([a, b, c], haystack, each),
-                [a, b, c, d] => hits_512([a, b, c, d], haystack, each),
-                [a, b, c, d, e] => hits_512([a, b, c, d, e], haystack, each),
-                [a, b, c, d, e, f] => hits_512([a, b, c, d, e, f], haystack, each),
-                [a, b, c, d, e, f, g] => hits_512([a, b, c, d, e, f, g], haystack, each),
-                [a, b, c, d, e, f, g, h] => hits_512([a, b, c, d, e, f, g, h], haystack, each),
-                _ => unreachable!("windows make one to eight groups"),
-            }
-        }
+        unsafe { hits_512(tables, haystack, each) }
     }
 }
 
@@ -87,25 +75,20 @@ fn masks_512(block: __m512i) -> Masks {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
-fn hits_512<const N: usize>(
-    groups: [&Group; N],
-    haystack: &[u8],
-    mut each: impl FnMut(usize, u64),
-) {
-    let mut rows = [[[_mm512_setzero_si512(); 2]; PLACES]; N];
-    for (row, group) in rows.iter_mut().zip(groups) {
-        for (row, table) in row.iter_mut().zip(&group.rows) {
-            *row = [load_512(&table[..64]), load_512(&table[64..])];
-        }
-    }
+fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) {
+    let class_of = [load_512(&CLASSES[..64]), load_512(&CLASSES[64..])];
     let look = |blocks: [__m512i; PLACES]| {
+        let classes = blocks.map(|block| _mm512_permutex2var_epi8(class_of[0], block, class_of[1]));
         let mut any = _mm512_setzero_si512();
-        for row in &rows {
-            let place = |at: usize| _mm512_permutex2var_epi8(row[at][0], blocks[at], row[at][1]);
-            let (first, second) = (_mm512_and_si512(place(0), place(1)), place(2));
-            // any | (first & second & place(3))
-            let all = _mm512_ternarylogic_epi64::<0x80>(first, second, place(3));
-            any = _mm512_or_si512(any, all);
+        for group in &tables.groups {
+            let place =
+                |at: usize| _mm512_permutexvar_epi8(classes[at], load_512(&group.classes[at]));
+            let mut all = place(0);
+            for at in (1..PLACES - 1).step_by(2) {
+                all = _mm512_ternarylogic_epi64::<AND>(all, place(at), place(at + 1));
+            }
+            // any | all & last
+            any = _mm512_ternarylogic_epi64::<OR_AND>(any, all, place(PLACES - 1));
         }
         _mm512_test_epi8_mask(any, any)
     };
@@ -127,6 +110,12 @@ fn hits_512<const N: usize>(
         at += BLOCK;
     }
 }
+
+/// The truth table of the and of three.
+const AND: i32 = 0x80;
+/// That of the first, or the second and the third.
+const OR_AND: i32 = 0xF8;
+const _: () = assert!(PLACES % 2 == 0, "the places between first and last are taken two by two");
 
 #[target_feature(enable = "avx512f")]
 #[inline]

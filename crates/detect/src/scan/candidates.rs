@@ -26,22 +26,31 @@ pub(super) struct Places {
     flood: usize,
 }
 
-/// Half-open ranges, apart from each other, in order.
+/// Half-open ranges; once settled, apart from each other and in order.
 #[derive(Debug, Default)]
 struct Ranges(Vec<(usize, usize)>);
 
 impl Ranges {
-    /// Adds a range that ends after all others so far begin.
-    fn add(&mut self, (mut from, mut to): (usize, usize)) {
-        while let Some(&(last_from, last_to)) = self.0.last() {
-            if last_to < from {
-                break;
+    /// Adds a range, to one that it touches if that is the last.
+    fn add(&mut self, (from, to): (usize, usize)) {
+        match self.0.last_mut() {
+            Some((last_from, last_to)) if from <= *last_to && to >= *last_from => {
+                (*last_from, *last_to) = (from.min(*last_from), to.max(*last_to));
             }
-            from = from.min(last_from);
-            to = to.max(last_to);
-            self.0.pop();
+            _ => self.0.push((from, to)),
         }
-        self.0.push((from, to));
+    }
+
+    /// Puts them in order and makes those that touch one.
+    fn settle(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup_by(|next, last| {
+            let touches = next.0 <= last.1;
+            if touches {
+                last.1 = last.1.max(next.1);
+            }
+            touches
+        });
     }
 }
 
@@ -122,35 +131,41 @@ impl Pass<'_> {
             return;
         }
         let bytes = self.haystack.bytes;
-        kernel.hits(bytes, layer.windows.tables(), |block, mut bits| {
-            while bits != 0 {
-                let at = block + bits.trailing_zeros() as usize;
+        let windows = &layer.windows;
+        let places = |block: usize, mut bits: u64| {
+            std::iter::from_fn(move || {
+                let at = (bits != 0).then(|| block + bits.trailing_zeros() as usize)?;
                 bits &= bits - 1;
-                if at < bytes.len() {
-                    self.hit(at);
-                }
+                (at < bytes.len()).then_some(at)
+            })
+        };
+        kernel.hits(bytes, windows.literals(), |block, bits| {
+            for at in places(block, bits) {
+                windows.literals_at(bytes, at, |window| self.hit(window, at));
+            }
+        });
+        kernel.hits(bytes, windows.others(), |block, bits| {
+            for at in places(block, bits) {
+                windows.others_at(bytes, at, |window| self.hit(window, at));
             }
         });
     }
 
-    fn hit(&mut self, at: usize) {
+    /// Takes note of a window at `at`.
+    fn hit(&mut self, window: u32, at: usize) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        for window in layer.windows.candidates(&bytes[at..]) {
-            for entry in &layer.entries[window as usize] {
-                match *entry {
-                    Entry::Literal { literal, offset } => {
-                        let text = &layer.literals[literal as usize].text;
-                        let start = at.wrapping_sub(offset);
-                        let stands = bytes.get(start..start.wrapping_add(text.len()));
-                        if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
-                            self.literal(literal, start, bytes);
-                        }
+        for entry in &layer.entries[window as usize] {
+            match *entry {
+                Entry::Literal { literal, offset } => {
+                    let text = &layer.literals[literal as usize].text;
+                    if let Some(start) = stands(bytes, at, offset, text) {
+                        self.literal(literal, start, bytes);
                     }
-                    Entry::Shape { rule, offset } => {
-                        if let Some(start) = at.checked_sub(offset).filter(|_| self.wants(rule)) {
-                            self.offer_led(rule, start);
-                        }
+                }
+                Entry::Shape { rule, offset } => {
+                    if let Some(start) = at.checked_sub(offset).filter(|_| self.wants(rule)) {
+                        self.offer_led(rule, start);
                     }
                 }
             }
@@ -213,18 +228,21 @@ impl Pass<'_> {
         if field.is_empty() {
             return;
         }
-        let layer = self.layer;
+        let windows = &self.layer.windows;
         for at in 0..field.len() {
-            for window in layer.windows.candidates(&field[at..]) {
-                for entry in &layer.entries[window as usize] {
-                    let Entry::Literal { literal, offset } = *entry else { continue };
-                    let text = &layer.literals[literal as usize].text;
-                    let start = at.wrapping_sub(offset);
-                    let stands = field.get(start..start.wrapping_add(text.len()));
-                    if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
-                        self.word(literal, start, field, 0);
-                    }
-                }
+            windows.literals_at(field, at, |window| self.hit_in_field(window, at, field));
+            windows.others_at(field, at, |window| self.hit_in_field(window, at, field));
+        }
+    }
+
+    fn hit_in_field(&mut self, window: u32, at: usize, field: &[u8]) {
+        let layer = self.layer;
+        for entry in &layer.entries[window as usize] {
+            if let Entry::Literal { literal, offset } = *entry
+                && let Some(start) =
+                    stands(field, at, offset, &layer.literals[literal as usize].text)
+            {
+                self.word(literal, start, field, 0);
             }
         }
     }
@@ -233,14 +251,22 @@ impl Pass<'_> {
     pub(super) fn offer_tokens(&mut self, runs: &Runs, led: &mut Vec<u32>) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        let mut scanned = 0;
+        let (mut scanned, mut prefixed) = (0, 0);
         for run in &runs.tokens {
             let to = run.end - TOKEN_RUN + 1;
             let from = run.start.saturating_sub(layer.tokens.reach).max(scanned);
             layer.tokens.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
             scanned = to;
-            let digit = || bytes[run.start..run.end].iter().any(u8::is_ascii_digit);
-            if let Some(reach) = layer.led_reach.filter(|_| digit()) {
+            if !bytes[run.start..run.end].iter().any(u8::is_ascii_digit) {
+                continue;
+            }
+            let prefixes = &layer.prefixes;
+            let from = run.start.saturating_sub(prefixes.reach).max(prefixed);
+            prefixes.table.find(bytes, from, to, |span, prefix| {
+                self.offer_each(&prefixes.rules[prefix as usize], span.start);
+            });
+            prefixed = to;
+            if let Some(reach) = layer.led_reach {
                 let from = run.start.saturating_sub(reach);
                 self.words.led_rules(&layer.words, &self.haystack, (from, to), led);
                 for &rule in led.iter().filter(|&&rule| self.wants[rule as usize]) {
@@ -281,7 +307,8 @@ impl Pass<'_> {
     pub(super) fn offer_woken(&mut self, starts: &mut Vec<usize>) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        let ranges = std::mem::take(&mut self.places.ranges);
+        let mut ranges = std::mem::take(&mut self.places.ranges);
+        ranges.settle();
         for &(from, to) in &ranges.0 {
             layer.by_words.scan(bytes, from, to, |rules, start| {
                 for &rule in rules {
@@ -299,7 +326,8 @@ impl Pass<'_> {
                 continue;
             }
             if with.is_led_by_words(self.min_score) {
-                let own = std::mem::take(&mut self.places.own_ranges[rule as usize]);
+                let mut own = std::mem::take(&mut self.places.own_ranges[rule as usize]);
+                own.settle();
                 let places = own.0.iter().flat_map(|&(from, to)| from..to.min(bytes.len()));
                 places.for_each(|start| self.offer(rule, start));
                 self.places.own_ranges[rule as usize] = own;
@@ -343,6 +371,13 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// Where a literal starts of which the window at `offset` stands at `at`, if all of it stands there.
+fn stands(text: &[u8], at: usize, offset: usize, literal: &[u8]) -> Option<usize> {
+    let start = at.checked_sub(offset)?;
+    let stands = text.get(start..start + literal.len())?;
+    stands.eq_ignore_ascii_case(literal).then_some(start)
 }
 
 /// What widening a span to whole characters may add at an end.
