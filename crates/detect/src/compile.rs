@@ -76,7 +76,7 @@ impl Matcher {
                 "a Unicode word boundary is not supported; use `boundary`, or write (?-u:\\b)",
             ));
         }
-        let hir = match rule.boundary {
+        let hir = match rule.boundary() {
             Boundary::Word => Hir::concat(vec![
                 Hir::look(Look::WordStartHalfAscii),
                 hir,
@@ -123,9 +123,9 @@ impl Matcher {
                 .map_err(|_| too_large())?,
             regex,
             value_group,
-            boundary: rule.boundary,
-            forbidden_before: rule.boundary.forbidden_before(),
-            is_seldom: gate::is_seldom(&shape, rule.boundary),
+            boundary: rule.boundary(),
+            forbidden_before: rule.boundary().forbidden_before(),
+            is_seldom: gate::is_seldom(&shape, rule.boundary()),
             shape,
             gate,
             max_len,
@@ -135,7 +135,7 @@ impl Matcher {
 }
 
 /// What is wrong with a pattern, in one line and without the pattern.
-fn reason(error: &regex_syntax::Error) -> String {
+pub(crate) fn reason(error: &regex_syntax::Error) -> String {
     match error {
         regex_syntax::Error::Parse(error) => {
             format!("{} at character {}", error.kind(), error.span().start.offset)

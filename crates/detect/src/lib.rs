@@ -57,6 +57,8 @@
 //!
 //! `naive` adds a slow reference implementation to test and measure against.
 
+mod allow;
+mod anchor;
 mod boundary;
 mod byteset;
 mod compile;
@@ -76,9 +78,11 @@ mod pack;
 mod rule;
 mod ruleset;
 mod scan;
+mod terms;
 mod validate;
 mod validator;
 
+pub use anchor::Anchor;
 pub use digest::RuleSetDigest;
 pub use entity::{Category, EntityType, OperatorName};
 pub use error::{DetectError, DetectErrorKind};

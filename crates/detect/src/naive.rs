@@ -8,8 +8,10 @@ use regex_automata::{Anchored, Input};
 use crate::context::{self, Neighbours};
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::LayerRule;
+use crate::rule::Rule;
 use crate::ruleset::RuleSet;
 use crate::scan::{KEYWORD_REACH, ScanOptions, field::FieldWords, overlap, verify};
+use crate::terms;
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
 #[must_use]
@@ -23,13 +25,30 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
                 continue;
             }
             for raw in matches(rule, haystack, field.text().as_bytes(), options.min_score) {
-                let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
+                let near = neighbours(&rule.rule, haystack, field.text().as_bytes(), raw.span);
                 let score = raw.score(rule.rule.syntax(), near);
                 if score >= options.min_score {
                     findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
                 }
             }
         }
+    }
+    for based in rules.terms() {
+        for (number, rule) in (based.base..).zip(&based.layer.rules) {
+            if options.entities.is_some_and(|list| !list.contains(rule.entity())) {
+                continue;
+            }
+            for raw in terms::naive(rule, haystack) {
+                let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
+                let score = raw.score(rule.syntax(), near);
+                if score >= options.min_score {
+                    findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
+                }
+            }
+        }
+    }
+    if let Some(allow) = rules.allow() {
+        findings.retain(|found| !allow.drops(found, &haystack[found.span.range()]));
     }
     match options.entities {
         None => overlap::Scratch::default().resolve(rules, &mut findings),
@@ -81,7 +100,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
         cursor = match raw {
             Some(raw)
                 if rule.needs_context(min_score)
-                    && !neighbours(rule, haystack, field, raw.span).support =>
+                    && !neighbours(&rule.rule, haystack, field, raw.span).support =>
             {
                 whole.start() + 1
             }
@@ -99,7 +118,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     found
 }
 
-fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
+fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
     let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
     let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
     let stands = |text: &[u8], from: usize, to: usize, word: &str| {
@@ -117,7 +136,7 @@ fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Ne
                 || (span.start <= context::WINDOW_BEFORE && stands(field, 0, field.len(), word))
         })
     };
-    let syntax = rule.rule.syntax();
+    let syntax = rule.syntax();
     Neighbours { support: any(&syntax.context), explain_away: any(&syntax.negative_context) }
 }
 

@@ -65,10 +65,16 @@ impl Rule {
         &self.syntax().description
     }
 
-    /// The regular expression as written.
+    /// The regular expression as written; empty if the rule looks for terms.
     #[must_use]
     pub fn pattern(&self) -> &str {
         &self.syntax().pattern
+    }
+
+    /// The terms it looks for in place of a regular expression.
+    #[must_use]
+    pub fn terms(&self) -> &[String] {
+        &self.syntax().terms
     }
 
     /// The name of its validator.

@@ -12,6 +12,7 @@ use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
 use crate::ruleset::RuleSet;
+use crate::terms;
 #[cfg(any(test, feature = "naive"))]
 pub(crate) use candidates::KEYWORD_REACH;
 use candidates::Literals;
@@ -65,6 +66,7 @@ impl Default for ScanOptions<'_> {
 pub struct Scanner {
     rules: RuleSet,
     layers: Vec<LayerScratch>,
+    terms: Vec<terms::Scratch>,
     field: FieldWords,
     overlap: overlap::Scratch,
     steps: u64,
@@ -92,6 +94,7 @@ impl Scanner {
         Self {
             rules: rules.clone(),
             layers,
+            terms: rules.terms().iter().map(|_| terms::Scratch::default()).collect(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
             steps: 0,
@@ -151,6 +154,21 @@ impl Scanner {
             scratch.score(&based.layer, &haystack, options.min_score, |rule, span, score| {
                 findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
             });
+        }
+        for (based, scratch) in self.rules.terms().iter().zip(&mut self.terms) {
+            let haystack = Haystack { bytes: haystack, field };
+            scratch.scan(
+                &based.layer,
+                &haystack,
+                options.min_score,
+                wanted,
+                |rule, span, score| {
+                    findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
+                },
+            );
+        }
+        if let Some(allow) = self.rules.allow() {
+            findings.retain(|found| !allow.drops(found, &haystack[found.span.range()]));
         }
     }
 

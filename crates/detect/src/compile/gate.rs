@@ -38,7 +38,7 @@ pub(super) fn choose(hir: &Hir, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
     if !rule.keywords.is_empty() {
         return Gate::Keywords;
     }
-    if is_seldom(shape, rule.boundary) { Gate::Shape } else { Gate::Open }
+    if is_seldom(shape, rule.boundary()) { Gate::Shape } else { Gate::Open }
 }
 
 /// Whether ordinary text seldom has the shape: if not, candidates by shape would cost more than a search by
