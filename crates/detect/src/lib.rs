@@ -67,6 +67,7 @@ mod digest;
 mod entity;
 mod error;
 mod finding;
+pub mod import;
 mod layer;
 mod limits;
 pub mod lint;
