@@ -66,11 +66,14 @@ mod context;
 mod digest;
 mod entity;
 mod error;
+mod explain;
 mod finding;
 pub mod import;
 mod layer;
 mod limits;
 pub mod lint;
+#[cfg(not(any(test, feature = "naive")))]
+mod naive;
 #[cfg(any(test, feature = "naive"))]
 #[doc(hidden)]
 pub mod naive;
@@ -87,6 +90,7 @@ pub use anchor::Anchor;
 pub use digest::RuleSetDigest;
 pub use entity::{Category, EntityType, OperatorName};
 pub use error::{DetectError, DetectErrorKind};
+pub use explain::{Explanation, NearWord, Outcome, WordPlace};
 pub use finding::{Finding, RuleIndex, Span};
 pub use limits::Limits;
 pub use offsets::Offsets;
@@ -94,3 +98,4 @@ pub use pack::Pack;
 pub use rule::Rule;
 pub use ruleset::{RuleSet, RuleSetBuilder, standard_packs};
 pub use scan::{DEFAULT_MIN_SCORE, ScanOptions, Scanner};
+pub use validator::Verdict;

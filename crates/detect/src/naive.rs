@@ -6,14 +6,21 @@
 use regex_automata::{Anchored, Input};
 
 use crate::context::{self, Neighbours};
-use crate::finding::{Finding, RuleIndex, Span};
+use crate::finding::Span;
+#[cfg(any(test, feature = "naive"))]
+use crate::finding::{Finding, RuleIndex};
 use crate::layer::LayerRule;
 use crate::rule::Rule;
+#[cfg(any(test, feature = "naive"))]
 use crate::ruleset::RuleSet;
-use crate::scan::{KEYWORD_REACH, ScanOptions, field::FieldWords, overlap, verify};
+use crate::scan::{KEYWORD_REACH, verify};
+#[cfg(any(test, feature = "naive"))]
+use crate::scan::{ScanOptions, field::FieldWords, overlap};
+#[cfg(any(test, feature = "naive"))]
 use crate::terms;
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
+#[cfg(any(test, feature = "naive"))]
 #[must_use]
 pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
     let mut field = FieldWords::default();
@@ -24,8 +31,9 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
             if options.entities.is_some_and(|list| !list.contains(rule.rule.entity())) {
                 continue;
             }
-            for raw in matches(rule, haystack, field.text().as_bytes(), options.min_score) {
-                let near = neighbours(&rule.rule, haystack, field.text().as_bytes(), raw.span);
+            let field = field.text().as_bytes();
+            for raw in matches(rule, haystack, field, options.min_score, &mut |_, _| ()) {
+                let near = neighbours(&rule.rule, haystack, field, raw.span);
                 let score = raw.score(rule.rule.syntax(), near);
                 if score >= options.min_score {
                     findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
@@ -57,7 +65,27 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
     findings
 }
 
-fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> Vec<verify::Raw> {
+/// Why what a pattern matches is no match of its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// What stands beside it.
+    Boundary,
+    /// No keyword is near.
+    Keyword,
+    /// The validator or what the finding must hold.
+    Refused,
+    /// No context word is near, and the rule requires one.
+    Context,
+}
+
+/// The raw matches of a rule; `missed` is told of those that do not count.
+pub(crate) fn matches(
+    rule: &LayerRule,
+    haystack: &[u8],
+    field: &[u8],
+    min_score: f32,
+    missed: &mut dyn FnMut(Span, Miss),
+) -> Vec<verify::Raw> {
     let matcher = &rule.matcher;
     let keywords: Vec<Vec<usize>> = rule
         .rule
@@ -79,7 +107,10 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     while cursor < haystack.len() {
         let input = Input::new(haystack).span(cursor..haystack.len());
         let Some(whole) = matcher.regex.find(input) else { break };
-        if !matcher.boundary.admits_start(haystack, whole.start()) || !keyword_near(whole.start()) {
+        let admitted = matcher.boundary.admits_start(haystack, whole.start());
+        if !admitted || !keyword_near(whole.start()) {
+            let miss = if admitted { Miss::Keyword } else { Miss::Boundary };
+            missed(Span { start: whole.start(), end: whole.end() }, miss);
             cursor = whole.start() + 1;
             continue;
         }
@@ -92,16 +123,15 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
                 captures.get_group(group)
             })
             .map_or(whole.span(), |value| value);
-        let raw = matcher
-            .boundary
-            .admits_end(haystack, whole.end())
-            .then(|| verify::accept(rule, 0, haystack, Span { start: span.start, end: span.end }))
-            .flatten();
+        let span = Span { start: span.start, end: span.end };
+        let admitted = matcher.boundary.admits_end(haystack, whole.end());
+        let raw = admitted.then(|| verify::accept(rule, 0, haystack, span)).flatten();
         cursor = match raw {
             Some(raw)
                 if rule.needs_context(min_score)
                     && !neighbours(&rule.rule, haystack, field, raw.span).support =>
             {
+                missed(raw.span, Miss::Context);
                 whole.start() + 1
             }
             Some(raw) => {
@@ -109,6 +139,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
                 raw.span.end.max(whole.start() + 1)
             }
             None => {
+                missed(span, if admitted { Miss::Refused } else { Miss::Boundary });
                 refused += whole.len();
                 let thrifty = refused > verify::refusal_budget(haystack.len());
                 if thrifty { whole.end() } else { whole.start() + 1 }
@@ -118,7 +149,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     found
 }
 
-fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
+pub(crate) fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
     let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
     let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
     let stands = |text: &[u8], from: usize, to: usize, word: &str| {
@@ -141,7 +172,7 @@ fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbo
 }
 
 /// Where `word` starts in `text`, ASCII case aside.
-fn places<'t>(text: &'t [u8], word: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(crate) fn places<'t>(text: &'t [u8], word: &'t str) -> impl Iterator<Item = usize> + 't {
     let windows = text.windows(word.len()).enumerate();
     windows.filter(|(_, window)| window.eq_ignore_ascii_case(word.as_bytes())).map(|(at, _)| at)
 }

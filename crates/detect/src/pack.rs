@@ -149,11 +149,24 @@ impl Pack {
         self.rules.is_empty()
     }
 
-    /// The pack without the rule of that id, or as it is if there is none.
+    /// The pack with only the rules whose ids `keep` wants, and what its allow lists say about them.
     #[must_use]
-    pub fn without(&self, id: &str) -> Self {
-        let rules = self.rules.iter().filter(|rule| rule.syntax.id != id).cloned().collect();
-        Self { rules, ..self.clone() }
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let rules = self.rules.iter().filter(|rule| keep(&rule.syntax.id)).cloned().collect();
+        let narrowed = |table: &AllowSyntax| {
+            let mut table = table.clone();
+            let named = !table.rules.is_empty();
+            // Ids of other packs' rules stay.
+            table.rules.retain(|id| keep(id) || !self.rule_ids().any(|own| own == id));
+            (!named || !table.rules.is_empty() || !table.entities.is_empty()).then_some(table)
+        };
+        let syntax = PackSyntax {
+            pack: self.syntax.pack.clone(),
+            description: self.syntax.description.clone(),
+            rules: Vec::new(),
+            allow: self.syntax.allow.iter().filter_map(narrowed).collect(),
+        };
+        Self { source: self.source.clone(), syntax: Arc::new(syntax), rules }
     }
 
     /// The ids of its rules.

@@ -59,6 +59,12 @@ impl Rule {
         self.syntax().score
     }
 
+    /// Whether it stays below the default threshold on purpose.
+    #[must_use]
+    pub fn is_on_request(&self) -> bool {
+        self.syntax().on_request
+    }
+
     /// What the rule says it is for.
     #[must_use]
     pub fn description(&self) -> &str {

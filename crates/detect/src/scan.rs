@@ -13,7 +13,6 @@ use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
 use crate::ruleset::RuleSet;
 use crate::terms;
-#[cfg(any(test, feature = "naive"))]
 pub(crate) use candidates::KEYWORD_REACH;
 use candidates::Literals;
 use field::FieldWords;

@@ -28,7 +28,10 @@ pub(super) fn import(source_name: &str, value: &Value) -> Result<Imported, Detec
             vec![value.clone()]
         }
         _ => {
-            return Err(syntax(source_name, ": neither recognizers of Presidio nor a list of them"));
+            return Err(syntax(
+                source_name,
+                ": neither recognizers of Presidio nor a list of them",
+            ));
         }
     };
     let flags = registry.get("global_regex_flags").and_then(Value::as_u64);
