@@ -59,9 +59,9 @@ pub(super) fn run(
                 below => format!("finds nothing; {below} below the threshold"),
             });
         }
-        if seen.finds > 0
-            && (density > BROAD_BYTES || (samples.len() >= FEW && share > BROAD_SAMPLES))
-        {
+        let dense = bytes >= ENOUGH_BYTES && density > BROAD_BYTES;
+        let everywhere = samples.len() >= FEW && share > BROAD_SAMPLES;
+        if dense || everywhere {
             warnings.push("over-broad".to_owned());
         }
         listing.row(&json!({
@@ -79,8 +79,8 @@ pub(super) fn run(
     listing.done()?;
     if !shown.json {
         note(format_args!(
-            "{} samples, {bytes} bytes; the cost is a measurement of this machine, now: the best of {rounds} \
-             rounds with the rule less that without it",
+            "{} samples, {bytes} bytes; the cost is a measurement of this machine, now: the least of {rounds} taken, \
+             with the rule less the same without it",
             samples.len()
         ));
     }
@@ -90,6 +90,8 @@ pub(super) fn run(
 /// A rule that finds a tenth of all bytes, or something in most samples, takes text apart.
 const BROAD_BYTES: f64 = 0.1;
 const BROAD_SAMPLES: f64 = 0.5;
+/// A short sample may well be one value.
+const ENOUGH_BYTES: usize = 1 << 10;
 /// Of fewer samples, most may well hold something.
 const FEW: usize = 10;
 
