@@ -137,6 +137,9 @@ score = 0.9
 [[allow]]
 entities = ["EMAIL_ADDRESS"]
 terms = ["help@acme.com"]
+[[allow]]
+rules = ["global.email", "acme.badge"]
+terms = ["nobody@acme.com"]
 "#;
 
 #[test]

@@ -149,15 +149,15 @@ impl Pack {
         self.rules.is_empty()
     }
 
-    /// The pack with only the rules whose ids `keep` wants, and what its allow lists say about them.
+    /// The pack with only the rules whose ids `keep` wants, and what its allow lists say about such rules or about
+    /// entities.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         let rules = self.rules.iter().filter(|rule| keep(&rule.syntax.id)).cloned().collect();
         let narrowed = |table: &AllowSyntax| {
             let mut table = table.clone();
             let named = !table.rules.is_empty();
-            // Ids of other packs' rules stay.
-            table.rules.retain(|id| keep(id) || !self.rule_ids().any(|own| own == id));
+            table.rules.retain(|id| keep(id));
             (!named || !table.rules.is_empty() || !table.entities.is_empty()).then_some(table)
         };
         let syntax = PackSyntax {
