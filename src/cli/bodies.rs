@@ -14,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
   oubliette scan --format text notes.txt
   oubliette scan request.json
   curl -s https://api.example.com/x | oubliette scan --min-score 0.8
+  oubliette scan --explain request.json                why found, why not
   oubliette scan --batch --stats rows.ndjson > findings.ndjson
 
 Batch rows: {\"id\",\"text\"} or {\"id\",\"body_b64\",\"content_type\",\"encoding\"}, each perhaps with
@@ -26,10 +27,32 @@ pub(crate) struct Scan {
     /// Leave out findings below this score, from 0 to 1
     #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(crate) min_score: Option<f32>,
+    /// Say of each finding, and of what nearly was one, which rule, score, validator and words
+    /// decided, and what it lost to: one JSON line each, without the text. `all` also says what
+    /// only lacked a keyword, a neighbour or a context word. Slow
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "near",
+        conflicts_with = "batch"
+    )]
+    pub(crate) explain: Option<Explained>,
     #[command(flatten)]
     pub(crate) packs: PackArguments,
     #[command(flatten)]
     pub(crate) batch: BatchArguments,
+}
+
+/// How much is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Explained {
+    /// Findings and near misses
+    Near,
+    /// Whatever matched a pattern
+    All,
 }
 
 /// Take personal data and secrets out of a body
@@ -142,6 +165,60 @@ pub(crate) enum RulesCommand {
         #[arg(long)]
         alone: bool,
     },
+    /// Make a pack from another project's rules
+    ///
+    /// Prints the pack. Notes on standard error say for each rule whether it was carried over,
+    /// changed or refused, and why, without quoting it. What cannot be said exactly without
+    /// look-around and back-references is refused. The exit code is 1 if nothing could be carried
+    /// over.
+    #[command(after_help = "Examples:
+  oubliette rules import --from gitleaks gitleaks.toml -o mine.toml
+  oubliette rules import --from presidio recognizers.yaml > mine.toml
+  oubliette rules import --from presidio ad-hoc.json -o mine.toml
+  oubliette rules test --pack mine.toml samples.txt
+
+Differences to know of: keywords must stand within 128 bytes of a match, where gitleaks looks at a
+whole file; context words are compared whole, where Presidio compares lemmas; words end where
+ASCII letters, digits and _ do. Imported rules have no examples; add some, and `oubliette rules
+check` will prove them.")]
+    Import {
+        /// Whose rules these are
+        #[arg(long, value_enum)]
+        from: ImportFrom,
+        /// gitleaks.toml; recognizers of Presidio in YAML, or ad-hoc recognizers in JSON, one or a
+        /// list; - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Write the pack here in place of standard output; an existing file is replaced
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Try a pack's rules on samples
+    ///
+    /// For each rule: how often it finds at the default threshold (for rules on request: at any
+    /// score), in how many samples, what the finds look like (A a 9 for letters and digits, never
+    /// the text), what leads the scanner to it, and what it costs. The cost is measured here and
+    /// now, by scanning the samples with and without the rule: compare rules by it, not machines.
+    #[command(after_help = "Examples:
+  oubliette rules test --pack mine.toml samples.txt more.txt
+  oubliette rules test --pack mine.toml rows.ndjson
+  oubliette rules test --json --pack mine.toml rows.ndjson
+
+A file whose name ends in .ndjson or .jsonl holds rows as `oubliette scan --batch` reads them, each
+row a sample, scanned as text; any other file is one sample.")]
+    Test {
+        /// The pack; may be repeated
+        #[arg(long = "pack", value_name = "FILE", required = true)]
+        packs: Vec<PathBuf>,
+        /// The samples
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// How often samples are scanned to take the time; 0 for not at all
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        rounds: u32,
+        #[command(flatten)]
+        shown: super::Shown,
+    },
     /// List the rules in force
     #[command(after_help = "Examples:
   oubliette rules list
@@ -152,6 +229,15 @@ pub(crate) enum RulesCommand {
         #[command(flatten)]
         shown: super::Shown,
     },
+}
+
+/// Whose rules are imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFrom {
+    /// gitleaks, a scanner for secrets
+    Gitleaks,
+    /// Presidio, a detector of personal data
+    Presidio,
 }
 
 fn score(text: &str) -> Result<f32, String> {

@@ -15,7 +15,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use access::{ApiKeyCommand, ApiKeyCreate, GrantArguments, TicketCommand};
 pub(crate) use accounts::{AccountCommand, AccountSet, Switch};
-pub(crate) use bodies::{BatchArguments, FormatName, PackArguments, Redact, RulesCommand, Scan};
+pub(crate) use bodies::{
+    BatchArguments, Explained, FormatName, ImportFrom, PackArguments, Redact, RulesCommand, Scan,
+};
 pub(crate) use captures::{Capture, Captures, Open, Reredact, Shred, TimeRange};
 pub(crate) use operation::{ConfigCommand, Demo, KeysCommand, Serve};
 

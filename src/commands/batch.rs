@@ -95,6 +95,25 @@ pub(super) fn run<'r>(
     Ok(())
 }
 
+/// The texts of all rows as they are, encodings and all.
+pub(super) fn texts(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut reader = open(Some(file))?;
+    let defaults = Defaults { content_type: None, encoding: None };
+    let mut line = 0;
+    let mut texts = Vec::new();
+    loop {
+        let lines = next_lines(&mut *reader, &mut line)?;
+        if lines.is_empty() {
+            return Ok(texts);
+        }
+        for (at, text) in lines {
+            let row = defaults.row(at, &text);
+            let row = row.map_err(|failure| failure.during(file.display()))?;
+            texts.push(row.body.bytes().to_vec());
+        }
+    }
+}
+
 /// A pool of as many threads as were asked for.
 pub(super) fn pool(arguments: &BatchArguments) -> Result<rayon::ThreadPool, Failure> {
     rayon::ThreadPoolBuilder::new()

@@ -6,12 +6,15 @@ mod batch;
 mod body;
 mod captures;
 mod config;
+mod explain;
+mod import;
 mod keys;
 mod redact;
 mod reredact;
 mod rules;
 mod scan;
 mod serve;
+mod try_rules;
 
 use crate::cli::{Cli, Command};
 use crate::config::Settings;

@@ -13,6 +13,12 @@ use crate::rules::{pack_files, rule_set};
 pub(super) fn run(settings: &Settings, command: &RulesCommand) -> Result<Outcome, Failure> {
     match command {
         RulesCommand::Check { packs, alone } => check(settings, packs, *alone),
+        RulesCommand::Import { from, file, output } => {
+            super::import::run(*from, file, output.as_deref())
+        }
+        RulesCommand::Test { packs, files, rounds, shown } => {
+            super::try_rules::run(packs, files, *rounds, *shown)
+        }
         RulesCommand::List { packs, shown } => list(settings, packs, *shown),
     }
 }
@@ -75,6 +81,7 @@ fn list(settings: &Settings, arguments: &PackArguments, shown: Shown) -> Result<
             "operator": rule.operator(),
             "description": rule.description(),
             "pattern": rule.pattern(),
+            "terms": rule.terms().len(),
             "references": rule.references(),
         }))?;
     }
@@ -82,6 +89,6 @@ fn list(settings: &Settings, arguments: &PackArguments, shown: Shown) -> Result<
     Ok(Outcome::Fine)
 }
 
-fn counted(number: usize, what: &str) -> String {
+pub(super) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -31,6 +31,9 @@ pub(super) fn run(settings: &Settings, arguments: &Scan) -> Result<(), Failure> 
     }
     let bytes = read_input(file)?;
     let body = CapturedBody::new(bytes, input.content_type.clone(), input.encoding.clone());
+    if let Some(explained) = arguments.explain {
+        return super::explain::run(&rules, policy(input.format, min_score), &body, explained);
+    }
     let mut out = Output::new();
     for found in finder.find_in(&body, 0, min_score)? {
         out.json(&found)?;

@@ -112,8 +112,8 @@ impl Matcher {
         let properties = hir.properties();
         Ok(Self {
             value_group: value_group(&hir),
-            boundary: rule.boundary,
-            forbidden_before: rule.boundary.forbidden_before(),
+            boundary: rule.boundary(),
+            forbidden_before: rule.boundary().forbidden_before(),
             is_seldom: gate::is_seldom(&shape),
             gate,
             lead,
@@ -165,7 +165,7 @@ fn parse(rule: &RuleSyntax, nesting: u32) -> Result<Hir, regex_syntax::Error> {
         .nest_limit(nesting)
         .build()
         .parse(&rule.pattern)?;
-    Ok(match rule.boundary {
+    Ok(match rule.boundary() {
         Boundary::Word => Hir::concat(vec![
             Hir::look(Look::WordStartHalfAscii),
             hir,
@@ -194,7 +194,7 @@ fn value_group(hir: &Hir) -> Option<usize> {
 }
 
 /// What is wrong with a pattern, in one line and without the pattern.
-fn reason(error: &regex_syntax::Error) -> String {
+pub(crate) fn reason(error: &regex_syntax::Error) -> String {
     match error {
         regex_syntax::Error::Parse(error) => {
             format!("{} at character {}", error.kind(), error.span().start.offset)

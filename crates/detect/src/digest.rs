@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::allow::Allow;
 use crate::rule::Rule;
 
 /// SHA-256 over the canonical content of a rule set. `Display` is hex.
@@ -14,7 +15,7 @@ use crate::rule::Rule;
 pub struct RuleSetDigest([u8; 32]);
 
 impl RuleSetDigest {
-    pub(crate) fn of(rules: &[Rule]) -> Self {
+    pub(crate) fn of(rules: &[Rule], allow: Option<&Allow>) -> Self {
         let mut canon = Canon(Sha256::new());
         canon.text(FORMAT);
         for rule in rules {
@@ -25,7 +26,7 @@ impl RuleSetDigest {
             canon.text(&syntax.pattern);
             canon.flag(syntax.case_insensitive);
             canon.flag(syntax.unicode);
-            canon.text(syntax.boundary.name());
+            canon.text(syntax.boundary().name());
             canon.list(&syntax.keywords);
             canon.list(&syntax.context);
             canon.list(&syntax.negative_context);
@@ -35,6 +36,27 @@ impl RuleSetDigest {
             canon.0.update(syntax.min_digits.to_le_bytes());
             canon.0.update(syntax.min_entropy.to_bits().to_le_bytes());
             canon.0.update(syntax.score.to_bits().to_le_bytes());
+            // No id is empty: an empty text begins what only some rules have.
+            if syntax.is_of_terms() {
+                canon.text("");
+                canon.text("terms");
+                canon.list(&syntax.terms);
+            }
+            if !syntax.allow.is_empty() {
+                canon.text("");
+                canon.text("allow");
+                canon.list(&syntax.allow);
+            }
+        }
+        for list in allow.into_iter().flat_map(Allow::syntax) {
+            canon.text("");
+            canon.text("allow list");
+            canon.list(&list.entities);
+            canon.list(&list.rules);
+            canon.list(&list.terms);
+            canon.list(&list.contains);
+            canon.list(&list.patterns);
+            canon.flag(list.case_insensitive);
         }
         Self(canon.0.finalize().into())
     }

@@ -84,7 +84,7 @@ pub(crate) struct LayerRule {
     /// Set if the rule requires context and its matches are short.
     needs_context: bool,
     /// Whether its context words are the best sign of a match while context is needed.
-    has_context_gate: bool,
+    pub(crate) has_context_gate: bool,
     /// The best score that a match can come to.
     best_score: f32,
 }

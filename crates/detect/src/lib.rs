@@ -57,6 +57,8 @@
 //!
 //! `naive` adds a slow reference implementation to test and measure against.
 
+mod allow;
+mod anchor;
 mod boundary;
 mod byteset;
 mod compile;
@@ -64,10 +66,14 @@ mod context;
 mod digest;
 mod entity;
 mod error;
+mod explain;
 mod finding;
+pub mod import;
 mod layer;
 mod limits;
 pub mod lint;
+#[cfg(not(any(test, feature = "naive")))]
+mod naive;
 #[cfg(any(test, feature = "naive"))]
 #[doc(hidden)]
 pub mod naive;
@@ -77,14 +83,17 @@ mod prefilter;
 mod rule;
 mod ruleset;
 mod scan;
+mod terms;
 mod validate;
 mod validator;
 mod view;
 mod words;
 
+pub use anchor::Anchor;
 pub use digest::RuleSetDigest;
 pub use entity::{Category, EntityType, OperatorName};
 pub use error::{DetectError, DetectErrorKind};
+pub use explain::{Explanation, NearWord, Outcome, WordPlace};
 pub use finding::{Finding, RuleIndex, Span};
 pub use limits::Limits;
 pub use offsets::Offsets;
@@ -92,3 +101,4 @@ pub use pack::Pack;
 pub use rule::Rule;
 pub use ruleset::{RuleSet, RuleSetBuilder, standard_packs};
 pub use scan::{DEFAULT_MIN_SCORE, ScanOptions, Scanner};
+pub use validator::Verdict;

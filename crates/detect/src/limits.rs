@@ -20,6 +20,12 @@ pub struct Limits {
     pub words: usize,
     /// The bytes of all keywords and context words outside the standard packs together.
     pub word_bytes: usize,
+    /// The number of terms of all rules and allow lists outside the standard packs together.
+    pub terms: usize,
+    /// The bytes of all these terms together.
+    pub term_bytes: usize,
+    /// The number of patterns in all allow lists outside the standard packs together.
+    pub allow_patterns: usize,
 }
 
 impl Default for Limits {
@@ -33,6 +39,9 @@ impl Default for Limits {
             nesting: 64,
             words: 200,
             word_bytes: 128 << 10,
+            terms: 50_000,
+            term_bytes: 2 << 20,
+            allow_patterns: 1_000,
         }
     }
 }

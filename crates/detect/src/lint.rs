@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::compile::Matcher;
 use crate::compile::gate::Gate;
+use crate::error::DetectError;
 use crate::finding::Span;
 use crate::limits::Limits;
 use crate::pack::{Pack, RuleSource};
@@ -69,9 +70,9 @@ pub fn check(packs: &[Pack]) -> Vec<Problem> {
                 format!("the id stands already in {at}"),
             ));
         }
-        match Matcher::new(source, &limits) {
+        match matcher(source, &limits) {
             Err(error) => problems.push(problem(source, Severity::Error, error.to_string())),
-            Ok(matcher) if matcher.gate == Gate::Open && !source.syntax.context_required => problems.push(problem(
+            Ok(Some(matcher)) if matcher.gate == Gate::Open && !source.syntax.context_required => problems.push(problem(
                 source,
                 Severity::Note,
                 "no anchor: the pattern is searched for in every text, about 1 to 2 ns a byte; begin it \
@@ -95,6 +96,14 @@ pub fn check(packs: &[Pack]) -> Vec<Problem> {
         }),
     }
     problems
+}
+
+/// What runs a rule's pattern, if it has one.
+fn matcher(source: &RuleSource, limits: &Limits) -> Result<Option<Matcher>, DetectError> {
+    if source.syntax.is_of_terms() {
+        return Ok(None);
+    }
+    Matcher::new(source, limits).map(Some)
 }
 
 fn problem(source: &RuleSource, severity: Severity, message: impl Into<String>) -> Problem {

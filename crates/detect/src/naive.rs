@@ -6,13 +6,23 @@
 use regex_automata::{Anchored, Input};
 
 use crate::context::{self, KEYWORD_REACH, Neighbours};
-use crate::finding::{Finding, RuleIndex, Span};
+use crate::finding::Span;
+#[cfg(any(test, feature = "naive"))]
+use crate::finding::{Finding, RuleIndex};
 use crate::layer::LayerRule;
+use crate::rule::Rule;
+#[cfg(any(test, feature = "naive"))]
 use crate::ruleset::RuleSet;
-use crate::scan::{ScanOptions, field::FieldWords, overlap, verify};
+use crate::scan::verify;
+#[cfg(any(test, feature = "naive"))]
+use crate::scan::{ScanOptions, field::FieldWords, overlap};
+#[cfg(any(test, feature = "naive"))]
+use crate::terms;
+#[cfg(any(test, feature = "naive"))]
 use crate::view::Views;
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
+#[cfg(any(test, feature = "naive"))]
 #[must_use]
 pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
     let mut findings = scan_plain(rules, haystack, options);
@@ -33,6 +43,7 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
 }
 
 /// What every rule finds by itself in the text as it stands.
+#[cfg(any(test, feature = "naive"))]
 fn scan_plain(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<Finding> {
     let mut field = FieldWords::default();
     field.set(options.field);
@@ -42,8 +53,9 @@ fn scan_plain(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Ve
             if options.entities.is_some_and(|list| !list.contains(rule.rule.entity())) {
                 continue;
             }
-            for raw in matches(rule, haystack, field.text().as_bytes(), options.min_score) {
-                let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
+            let field = field.text().as_bytes();
+            for raw in matches(rule, haystack, field, options.min_score, &mut |_, _| ()) {
+                let near = neighbours(&rule.rule, haystack, field, raw.span);
                 let score = raw.score(rule.rule.syntax(), near);
                 if score >= options.min_score {
                     findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
@@ -51,10 +63,47 @@ fn scan_plain(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Ve
             }
         }
     }
+    for based in rules.terms() {
+        for (number, rule) in (based.base..).zip(&based.layer.rules) {
+            if options.entities.is_some_and(|list| !list.contains(rule.entity())) {
+                continue;
+            }
+            for raw in terms::naive(rule, haystack) {
+                let near = neighbours(rule, haystack, field.text().as_bytes(), raw.span);
+                let score = raw.score(rule.syntax(), near);
+                if score >= options.min_score {
+                    findings.push(Finding { rule: RuleIndex(number), span: raw.span, score });
+                }
+            }
+        }
+    }
+    if let Some(allow) = rules.allow() {
+        findings.retain(|found| !allow.drops(found, &haystack[found.span.range()]));
+    }
     findings
 }
 
-fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> Vec<verify::Raw> {
+/// Why what a pattern matches is no match of its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// What stands beside it.
+    Boundary,
+    /// No keyword is near.
+    Keyword,
+    /// The validator or what the finding must hold.
+    Refused,
+    /// No context word is near, and the rule requires one.
+    Context,
+}
+
+/// The raw matches of a rule; `missed` is told of those that do not count.
+pub(crate) fn matches(
+    rule: &LayerRule,
+    haystack: &[u8],
+    field: &[u8],
+    min_score: f32,
+    missed: &mut dyn FnMut(Span, Miss),
+) -> Vec<verify::Raw> {
     let matcher = &rule.matcher;
     let regex = &matcher.machines(rule.rule.syntax()).regex;
     let keywords: Vec<Vec<usize>> = rule
@@ -77,7 +126,10 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     while cursor < haystack.len() {
         let input = Input::new(haystack).span(cursor..haystack.len());
         let Some(whole) = regex.find(input) else { break };
-        if !matcher.boundary.admits_start(haystack, whole.start()) || !keyword_near(whole.start()) {
+        let admitted = matcher.boundary.admits_start(haystack, whole.start());
+        if !admitted || !keyword_near(whole.start()) {
+            let miss = if admitted { Miss::Keyword } else { Miss::Boundary };
+            missed(Span { start: whole.start(), end: whole.end() }, miss);
             cursor = whole.start() + 1;
             continue;
         }
@@ -90,16 +142,15 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
                 captures.get_group(group)
             })
             .map_or(whole.span(), |value| value);
-        let raw = matcher
-            .boundary
-            .admits_end(haystack, whole.end())
-            .then(|| verify::accept(rule, 0, haystack, Span { start: span.start, end: span.end }))
-            .flatten();
+        let span = Span { start: span.start, end: span.end };
+        let admitted = matcher.boundary.admits_end(haystack, whole.end());
+        let raw = admitted.then(|| verify::accept(rule, 0, haystack, span)).flatten();
         cursor = match raw {
             Some(raw)
                 if rule.needs_context(min_score)
-                    && !neighbours(rule, haystack, field, raw.span).support =>
+                    && !neighbours(&rule.rule, haystack, field, raw.span).support =>
             {
+                missed(raw.span, Miss::Context);
                 whole.start() + 1
             }
             Some(raw) => {
@@ -107,6 +158,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
                 raw.span.end.max(whole.start() + 1)
             }
             None => {
+                missed(span, if admitted { Miss::Refused } else { Miss::Boundary });
                 refused += whole.len();
                 let thrifty = refused > verify::refusal_budget(haystack.len());
                 if thrifty { whole.end() } else { whole.start() + 1 }
@@ -116,7 +168,7 @@ fn matches(rule: &LayerRule, haystack: &[u8], field: &[u8], min_score: f32) -> V
     found
 }
 
-fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
+pub(crate) fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
     let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
     let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
     let stands = |text: &[u8], from: usize, to: usize, word: &str| {
@@ -134,12 +186,12 @@ fn neighbours(rule: &LayerRule, haystack: &[u8], field: &[u8], span: Span) -> Ne
                 || (span.start <= context::WINDOW_BEFORE && stands(field, 0, field.len(), word))
         })
     };
-    let syntax = rule.rule.syntax();
+    let syntax = rule.syntax();
     Neighbours { support: any(&syntax.context), explain_away: any(&syntax.negative_context) }
 }
 
 /// Where `word` starts in `text`, ASCII case aside.
-fn places<'t>(text: &'t [u8], word: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(crate) fn places<'t>(text: &'t [u8], word: &'t str) -> impl Iterator<Item = usize> + 't {
     let windows = text.windows(word.len()).enumerate();
     windows.filter(|(_, window)| window.eq_ignore_ascii_case(word.as_bytes())).map(|(at, _)| at)
 }

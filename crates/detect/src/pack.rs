@@ -8,9 +8,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::allow::AllowSyntax;
 use crate::boundary::Boundary;
 use crate::entity::{Category, OperatorName};
 use crate::error::{DetectError, DetectErrorKind};
+use crate::terms;
 use locate::Place;
 
 /// A file of rules that was read and checked, field by field. Patterns are compiled by
@@ -27,7 +29,8 @@ use locate::Place;
 /// | `category` | `pii` or `secret` |
 /// | `description` | one line |
 /// | `pattern` | a regular expression of the `regex` crate; `.`, `\w`, `\b` and classes are ASCII or bytes unless `unicode = true`. A group `(?P<value>…)` is the finding's span; without one, the whole match |
-/// | `case_insensitive` | fold the case of the pattern |
+/// | `terms` | in place of `pattern`, a deny list: the finding is one of these texts, the longest that stands there. As whole words unless `boundary` says otherwise |
+/// | `case_insensitive` | fold the case of the pattern, or of the terms |
 /// | `unicode` | give `\w`, classes and case folding their Unicode meaning (never `\b`) |
 /// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
 /// | `keywords` | one of these must start within 128 bytes of the match's start, before or after, in any case, also inside a word. A cheap sign to look for as well as a condition |
@@ -39,6 +42,7 @@ use locate::Place;
 /// | `min_entropy` | how many bits a byte (Shannon) the finding must have |
 /// | `on_request` | the rule stays below the default threshold on purpose: a scan finds it if it asks for a lower score |
 /// | `score` | from 0 to 1, of a match that nothing else speaks about. From 0.5 on it is acted upon |
+/// | `allow` | texts that are no finding of this rule, whatever matches: compared with the finding's whole span, in any case if `case_insensitive` |
 /// | `operator` | `replace`, `mask`, `hash`, `remove` or `keep` |
 /// | `examples` | texts in which `[[` and `]]` mark each finding of the rule |
 /// | `negative_examples` | texts that look alike and hold none |
@@ -46,6 +50,28 @@ use locate::Place;
 ///
 /// The name of the [field](crate::ScanOptions::field) that holds the text counts as keywords and context
 /// directly before it.
+///
+/// # Allow lists
+///
+/// `[[allow]]` tables drop findings of any rule of the set before overlaps are resolved, those of the standard
+/// packs included. A pack may consist of them alone.
+///
+/// ```toml
+/// [[allow]]
+/// entities = ["EMAIL_ADDRESS"]
+/// terms = ["support@acme.example"]
+/// patterns = ['[a-z]+@acme\.example']
+/// case_insensitive = true
+/// ```
+///
+/// | field | meaning |
+/// | --- | --- |
+/// | `entities`, `rules` | findings of these entities and of the rules with these ids; without either, all findings |
+/// | `terms` | texts that are no finding: compared with the finding's whole span |
+/// | `contains` | texts that are in no finding |
+/// | `patterns` | regular expressions, as for rules, that match the whole finding |
+/// | `case_insensitive` | in any (ASCII) case |
+/// | `description` | why |
 #[derive(Debug, Clone)]
 pub struct Pack {
     source: Arc<str>,
@@ -123,6 +149,35 @@ impl Pack {
         self.rules.is_empty()
     }
 
+    /// The pack with only the rules whose ids `keep` wants, and what its allow lists say about such rules or about
+    /// entities.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let rules = self.rules.iter().filter(|rule| keep(&rule.syntax.id)).cloned().collect();
+        let narrowed = |table: &AllowSyntax| {
+            let mut table = table.clone();
+            let named = !table.rules.is_empty();
+            table.rules.retain(|id| keep(id));
+            (!named || !table.rules.is_empty() || !table.entities.is_empty()).then_some(table)
+        };
+        let syntax = PackSyntax {
+            pack: self.syntax.pack.clone(),
+            description: self.syntax.description.clone(),
+            rules: Vec::new(),
+            allow: self.syntax.allow.iter().filter_map(narrowed).collect(),
+        };
+        Self { source: self.source.clone(), syntax: Arc::new(syntax), rules }
+    }
+
+    /// The ids of its rules.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.syntax.id.as_str())
+    }
+
+    pub(crate) fn allow(&self) -> &[AllowSyntax] {
+        &self.syntax.allow
+    }
+
     pub(crate) fn rules(&self) -> &[RuleSource] {
         &self.rules
     }
@@ -143,6 +198,8 @@ struct PackSyntax {
     description: String,
     #[serde(default, rename = "rule")]
     rules: Vec<Spanned<RuleSyntax>>,
+    #[serde(default)]
+    allow: Vec<AllowSyntax>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -153,13 +210,16 @@ pub(crate) struct RuleSyntax {
     pub(crate) category: Category,
     #[serde(default)]
     pub(crate) description: String,
+    /// Empty if there are terms.
+    #[serde(default)]
     pub(crate) pattern: String,
+    #[serde(default)]
+    pub(crate) terms: Vec<String>,
     #[serde(default)]
     pub(crate) case_insensitive: bool,
     #[serde(default)]
     pub(crate) unicode: bool,
-    #[serde(default)]
-    pub(crate) boundary: Boundary,
+    boundary: Option<Boundary>,
     #[serde(default)]
     pub(crate) keywords: Vec<String>,
     #[serde(default)]
@@ -176,6 +236,8 @@ pub(crate) struct RuleSyntax {
     #[serde(default)]
     pub(crate) on_request: bool,
     pub(crate) score: f32,
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
     pub(crate) operator: Option<OperatorName>,
     #[serde(default)]
     pub(crate) examples: Vec<String>,
@@ -183,6 +245,19 @@ pub(crate) struct RuleSyntax {
     pub(crate) negative_examples: Vec<String>,
     #[serde(default)]
     pub(crate) references: Vec<String>,
+}
+
+impl RuleSyntax {
+    /// What may not stand beside a match.
+    pub(crate) fn boundary(&self) -> Boundary {
+        let default = if self.is_of_terms() { terms::DEFAULT_BOUNDARY } else { Boundary::None };
+        self.boundary.unwrap_or(default)
+    }
+
+    /// Whether it looks for terms instead of a pattern.
+    pub(crate) fn is_of_terms(&self) -> bool {
+        !self.terms.is_empty()
+    }
 }
 
 /// Ample for hundreds of rules; what is larger is a mistake or an attack.

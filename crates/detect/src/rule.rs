@@ -59,16 +59,28 @@ impl Rule {
         self.syntax().score
     }
 
+    /// Whether it stays below the default threshold on purpose.
+    #[must_use]
+    pub fn is_on_request(&self) -> bool {
+        self.syntax().on_request
+    }
+
     /// What the rule says it is for.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.syntax().description
     }
 
-    /// The regular expression as written.
+    /// The regular expression as written; empty if the rule looks for terms.
     #[must_use]
     pub fn pattern(&self) -> &str {
         &self.syntax().pattern
+    }
+
+    /// The terms it looks for in place of a regular expression.
+    #[must_use]
+    pub fn terms(&self) -> &[String] {
+        &self.syntax().terms
     }
 
     /// The name of its validator.

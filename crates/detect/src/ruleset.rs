@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use crate::allow::Allow;
 use crate::digest::RuleSetDigest;
 use crate::error::{DetectError, DetectErrorKind};
 use crate::finding::RuleIndex;
@@ -10,6 +11,7 @@ use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::pack::Pack;
 use crate::rule::Rule;
+use crate::terms::TermLayer;
 
 /// Compiled rules. Cheap to clone, shared between threads; a [`Scanner`](crate::Scanner) runs it.
 ///
@@ -22,6 +24,8 @@ pub struct RuleSet(Arc<Inner>);
 struct Inner {
     rules: Vec<Rule>,
     layers: Vec<BasedLayer>,
+    terms: Vec<BasedTerms>,
+    allow: Option<Allow>,
     digest: RuleSetDigest,
 }
 
@@ -30,6 +34,13 @@ struct Inner {
 pub(crate) struct BasedLayer {
     pub(crate) base: u32,
     pub(crate) layer: Arc<Layer>,
+}
+
+/// The same for rules of terms.
+#[derive(Debug, Clone)]
+pub(crate) struct BasedTerms {
+    pub(crate) base: u32,
+    pub(crate) layer: Arc<TermLayer>,
 }
 
 impl RuleSet {
@@ -58,7 +69,7 @@ impl RuleSet {
         &self.0.digest
     }
 
-    /// All rules; an earlier one wins a tie.
+    /// All rules; an earlier one wins a tie. Among those that were added together, rules of terms come last.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.0.rules
@@ -79,6 +90,14 @@ impl RuleSet {
     pub fn rule_by_id(&self, id: &str) -> Option<(RuleIndex, &Rule)> {
         let at = self.0.rules.iter().position(|rule| rule.id() == id)?;
         Some((RuleIndex(u32::try_from(at).ok()?), &self.0.rules[at]))
+    }
+
+    pub(crate) fn terms(&self) -> &[BasedTerms] {
+        &self.0.terms
+    }
+
+    pub(crate) fn allow(&self) -> Option<&Allow> {
+        self.0.allow.as_ref()
     }
 
     pub(crate) fn layers(&self) -> &[BasedLayer] {
@@ -122,7 +141,8 @@ impl RuleSetBuilder {
     ///
     /// [`Pattern`](DetectErrorKind::Pattern) if one is no linear-time regular expression or can match the
     /// empty text, [`TooLarge`](DetectErrorKind::TooLarge) beyond the limits,
-    /// [`Duplicate`](DetectErrorKind::Duplicate) if two rules share an id.
+    /// [`Duplicate`](DetectErrorKind::Duplicate) if two rules share an id, [`Syntax`](DetectErrorKind::Syntax) if
+    /// an allow list names a rule that is not there.
     pub fn build(self) -> Result<RuleSet, DetectError> {
         if !self.standard {
             return assemble(&[], &self.packs, &self.limits);
@@ -151,10 +171,13 @@ pub(crate) fn assemble(
 ) -> Result<RuleSet, DetectError> {
     let mut rules: Vec<Rule> = below.iter().flat_map(|set| set.rules().iter().cloned()).collect();
     let mut layers: Vec<BasedLayer> = below.iter().flat_map(|set| set.layers().to_vec()).collect();
+    let mut terms: Vec<BasedTerms> = below.iter().flat_map(|set| set.terms().to_vec()).collect();
     let base = rules.len();
-    for pack in packs {
-        for source in pack.rules() {
-            rules.push(Rule::new(pack, source)?);
+    for of_terms in [false, true] {
+        for pack in packs {
+            for source in pack.rules().iter().filter(|rule| rule.syntax.is_of_terms() == of_terms) {
+                rules.push(Rule::new(pack, source)?);
+            }
         }
     }
     let own = &rules[base..];
@@ -165,13 +188,21 @@ pub(crate) fn assemble(
         ));
     }
     check_unique(&rules)?;
-    if !own.is_empty() {
-        let layer = Arc::new(Layer::new(own, limits)?);
-        let base = u32::try_from(base).expect("limits keep rules few");
-        layers.push(BasedLayer { base, layer });
+    let place = |index: usize| u32::try_from(index).expect("limits keep rules few");
+    let first_of_terms = own.partition_point(|rule| !rule.syntax().is_of_terms());
+    let (patterns, of_terms) = own.split_at(first_of_terms);
+    if !patterns.is_empty() {
+        let layer = Arc::new(Layer::new(patterns, limits)?);
+        layers.push(BasedLayer { base: place(base), layer });
     }
-    let digest = RuleSetDigest::of(&rules);
-    Ok(RuleSet(Arc::new(Inner { rules, layers, digest })))
+    if !of_terms.is_empty() {
+        let layer = Arc::new(TermLayer::new(of_terms, limits)?);
+        terms.push(BasedTerms { base: place(base + first_of_terms), layer });
+    }
+    let lists = below.iter().filter_map(RuleSet::allow);
+    let allow = Allow::new(lists, packs, &rules, base, limits)?;
+    let digest = RuleSetDigest::of(&rules, allow.as_ref());
+    Ok(RuleSet(Arc::new(Inner { rules, layers, terms, allow, digest })))
 }
 
 fn check_unique(rules: &[Rule]) -> Result<(), DetectError> {

@@ -13,6 +13,7 @@ use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
 use crate::prefilter::{Kernel, Runs};
 use crate::ruleset::RuleSet;
+use crate::terms;
 use crate::view::Views;
 use candidates::Places;
 use field::FieldWords;
@@ -67,6 +68,7 @@ pub struct Scanner {
     layers: Vec<LayerScratch>,
     kernel: Kernel,
     runs: Runs,
+    terms: Vec<terms::Scratch>,
     field: FieldWords,
     overlap: overlap::Scratch,
     views: Views,
@@ -100,6 +102,7 @@ impl Scanner {
             layers,
             kernel: Kernel::best(),
             runs: Runs::default(),
+            terms: rules.terms().iter().map(|_| terms::Scratch::default()).collect(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
             views: Views::default(),
@@ -182,6 +185,20 @@ impl Scanner {
             scratch.score(&based.layer, &haystack, options.min_score, |rule, span, score| {
                 findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
             });
+        }
+        for (based, scratch) in self.rules.terms().iter().zip(&mut self.terms) {
+            scratch.scan(
+                &based.layer,
+                &haystack,
+                options.min_score,
+                wanted,
+                |rule, span, score| {
+                    findings.push(Finding { rule: RuleIndex(based.base + rule), span, score });
+                },
+            );
+        }
+        if let Some(allow) = self.rules.allow() {
+            findings.retain(|found| !allow.drops(found, &haystack.bytes[found.span.range()]));
         }
     }
 

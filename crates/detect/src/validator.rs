@@ -2,7 +2,7 @@
 
 /// The answer of a validator: a check digit, a registry of prefixes, an entropy test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The text cannot be what the rule looks for: the match is dropped.
     Invalid,
     /// Nothing speaks for or against: the rule's score stands.

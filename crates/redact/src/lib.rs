@@ -87,5 +87,5 @@ pub use body::{CapturedBody, RedactedBody, UnredactedConsent};
 pub use error::{RedactError, RedactErrorKind};
 pub use operator::{HashKey, Operator, UnknownOperator};
 pub use policy::{Attachments, Policy};
-pub use redactor::{BodyFinding, ExchangeRedactor, Redactor};
+pub use redactor::{BodyExplanation, BodyFinding, ExchangeRedactor, Redactor};
 pub use report::{Format, Report};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use oubliette_detect::{RuleIndex, RuleSet, Span};
+use oubliette_detect::{Explanation, RuleIndex, RuleSet, ScanOptions, Span};
 use zeroize::Zeroizing;
 
 use crate::attachment;
@@ -88,6 +88,42 @@ impl Redactor {
         findings.sort_by_key(|finding| (finding.span, finding.rule));
         Ok(findings)
     }
+
+    /// Explains what each text of a body holds, findings and near misses, without the text. Slow: for people
+    /// who look after rules. What stands behind escapes within a text is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub fn explain(&self, body: &CapturedBody) -> Result<Vec<BodyExplanation>, RedactError> {
+        let policy = &self.policy;
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
+        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        if is_media(bytes) {
+            return Ok(Vec::new());
+        }
+        let explored = explore(bytes, policy.format.or_else(|| Format::of(body.content_type())));
+        let reading = &explored.reading;
+        let mut scanner = self.pool.lend();
+        let mut all = Vec::new();
+        for node in reading.texts() {
+            let options = ScanOptions {
+                min_score: policy.min_score,
+                entities: policy.entities.as_deref(),
+                field: reading.field(node),
+            };
+            for explanation in scanner.explain(reading.text(node), &options) {
+                let spans = reading.lift(node, explanation.span.range());
+                let spans: Vec<Span> =
+                    spans.into_iter().map(|r| Span { start: r.start, end: r.end }).collect();
+                if !spans.is_empty() {
+                    all.push(BodyExplanation { explanation, spans });
+                }
+            }
+        }
+        all.sort_by_key(|one| (one.spans[0], one.explanation.rule));
+        Ok(all)
+    }
 }
 
 impl fmt::Debug for Redactor {
@@ -108,6 +144,15 @@ pub struct BodyFinding {
     pub score: f32,
     /// Where, in bytes of the body.
     pub span: Span,
+}
+
+/// Why something in a body was found, or was not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyExplanation {
+    /// Within its text: its span and its distances are bytes of that, escapes undone.
+    pub explanation: Explanation,
+    /// Where it lies in the body, in bytes; several if a stream cut it into pieces.
+    pub spans: Vec<Span>,
 }
 
 /// Redacts the bodies of one exchange, the request first.

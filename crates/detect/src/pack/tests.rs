@@ -74,3 +74,16 @@ fn a_missing_field_is_named() {
 fn a_huge_pack_is_refused() {
     assert_eq!(error(&"#\n".repeat(MAX_PACK_BYTES)).kind(), DetectErrorKind::TooLarge);
 }
+
+#[test]
+fn a_filtered_pack_has_the_wanted_rules_and_what_is_said_about_them() {
+    let second = RULE.replace("pack = 'demo'\n", "").replace("demo.a", "demo.b");
+    let lists = "[[allow]]\nterms = ['x']\n[[allow]]\nrules = ['demo.a']\nterms = ['y']\n\
+                 [[allow]]\nrules = ['demo.a', 'demo.b']\nterms = ['z']\n";
+    let pack = Pack::from_toml("demo.toml", &format!("{RULE}{second}{lists}")).unwrap();
+    let left = pack.filtered(|id| id == "demo.b");
+    assert_eq!(left.rule_ids().collect::<Vec<_>>(), ["demo.b"]);
+    let terms: Vec<&str> = left.allow().iter().map(|table| table.terms[0].as_str()).collect();
+    assert_eq!(terms, ["x", "z"]);
+    assert_eq!(left.allow()[1].rules, ["demo.b"]);
+}

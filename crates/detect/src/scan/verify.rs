@@ -356,12 +356,12 @@ fn walk(
 }
 
 /// The start of the UTF-8 character that `at` lies inside of, or `at`.
-fn char_start(haystack: &[u8], at: usize) -> usize {
+pub(crate) fn char_start(haystack: &[u8], at: usize) -> usize {
     char_around(haystack, at).map_or(at, |span| span.start)
 }
 
 /// The end of the UTF-8 character that `at` lies inside of, or `at`.
-fn char_end(haystack: &[u8], at: usize) -> usize {
+pub(crate) fn char_end(haystack: &[u8], at: usize) -> usize {
     char_around(haystack, at).map_or(at, |span| span.end)
 }
 

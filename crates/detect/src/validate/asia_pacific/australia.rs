@@ -47,7 +47,7 @@ fn medicare(bytes: &[u8]) -> Verdict {
         return Verdict::Invalid;
     }
     let sum = weighted_sum(&digits[..8], &[1, 3, 7, 9, 1, 3, 7, 9]);
-    proof_if(sum % 10 == digits[8].into())
+    proof_if(sum % 10 == u32::from(digits[8]))
 }
 
 /// Sixteen digits under Luhn's scheme that say whose they are: 800360 a person's, 800361 a practitioner's,

@@ -18,14 +18,14 @@ fn my_number(bytes: &[u8]) -> Verdict {
         0 | 1 => 0,
         rest => 11 - rest,
     };
-    proof_if(check == digits[11].into())
+    proof_if(check == u32::from(digits[11]))
 }
 
 /// A check digit modulo 9 and twelve digits, the number of a corporation.
 fn corporate_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<13>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits[1..], &[2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1]);
-    proof_if(9 - sum % 9 == digits[0].into())
+    proof_if(9 - sum % 9 == u32::from(digits[0]))
 }
 
 /// The commission's code, the year, six digits, a check digit and how often the licence was lost.
@@ -36,7 +36,7 @@ fn driver_licence(bytes: &[u8]) -> Verdict {
         0 | 10..=14 | 20..=25 | 30 | 40..=55 | 60..=65 | 70..=74 | 80..=83 | 90..=97
     );
     let rest = weighted_sum(&digits[..10], &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-    unknown_if(commission && (11 - rest) % 10 == digits[10].into())
+    unknown_if(commission && (11 - rest) % 10 == u32::from(digits[10]))
 }
 
 #[cfg(test)]

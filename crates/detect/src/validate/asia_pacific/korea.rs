@@ -32,7 +32,7 @@ fn registration(bytes: &[u8], kinds: std::ops::RangeInclusive<u8>, from: u32) ->
         return Verdict::Invalid;
     }
     let sum = weighted_sum(&digits[..12], &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
-    if (from - sum % 11) % 10 == digits[12].into() { Verdict::Valid } else { Verdict::Unknown }
+    if (from - sum % 11) % 10 == u32::from(digits[12]) { Verdict::Valid } else { Verdict::Unknown }
 }
 
 /// A tax office, a kind of business, a serial and a check digit: one number in ten passes.

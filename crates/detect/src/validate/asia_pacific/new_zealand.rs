@@ -30,7 +30,7 @@ fn inland_revenue(bytes: &[u8]) -> Verdict {
         10 => check(&[7, 4, 3, 2, 5, 2, 7, 6]),
         first => first,
     };
-    unknown_if(check == digits[8].into())
+    unknown_if(check == u32::from(digits[8]))
 }
 
 /// The National Health Index (HISO 10046): three letters and four digits modulo 11; or, since 2022, three
@@ -56,7 +56,7 @@ fn health_index(bytes: &[u8]) -> Verdict {
         let rest = sum(f - b'0') % 11;
         rest > 0 && (11 - rest) % 10 == u32::from(check - b'0')
     } else if let (Some(f), Some(check)) = (letter(f), letter(check)) {
-        23 - sum(f) % 23 == check.into()
+        23 - sum(f) % 23 == u32::from(check)
     } else {
         false
     };

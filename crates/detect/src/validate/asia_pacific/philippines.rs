@@ -15,7 +15,7 @@ fn taxpayer(bytes: &[u8]) -> Verdict {
         digits if !matches!(digits.len(), 9 | 12 | 14) || uniform(&digits[..9]) => Verdict::Invalid,
         digits => {
             let rest = weighted_sum(&digits[..8], &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-            unknown_if(rest == digits[8].into())
+            unknown_if(rest == u32::from(digits[8]))
         }
     }
 }
@@ -24,7 +24,7 @@ fn taxpayer(bytes: &[u8]) -> Verdict {
 fn health_insurance(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<12>(bytes) else { return Verdict::Invalid };
     let rest = weighted_sum(&digits[..11], &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) % 11;
-    unknown_if((11 - rest) % 11 == digits[11].into())
+    unknown_if((11 - rest) % 11 == u32::from(digits[11]))
 }
 
 #[cfg(test)]

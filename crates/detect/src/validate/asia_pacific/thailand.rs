@@ -25,7 +25,7 @@ fn juristic_person(bytes: &[u8]) -> Verdict {
 
 fn holds(digits: &[u8; 13]) -> bool {
     let rest = weighted_sum(&digits[..12], &[13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    (11 - rest) % 10 == digits[12].into()
+    (11 - rest) % 10 == u32::from(digits[12])
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn taxpayer(bytes: &[u8]) -> Verdict {
         return Verdict::Invalid;
     }
     let rest = weighted_sum(&digits[..9], &[31, 29, 23, 19, 17, 13, 7, 5, 3]) % 11;
-    unknown_if(10 - rest == digits[9].into())
+    unknown_if(10 - rest == u32::from(digits[9]))
 }
 
 #[cfg(test)]
