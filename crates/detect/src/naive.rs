@@ -8,8 +8,9 @@ use regex_automata::{Anchored, Input};
 use crate::context::{self, KEYWORD_REACH, Neighbours};
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::LayerRule;
+use crate::prefilter::{BLOCK, Kernel, Runs};
 use crate::ruleset::RuleSet;
-use crate::scan::{ScanOptions, field::FieldWords, overlap, verify};
+use crate::scan::{ScanOptions, Scanner, field::FieldWords, overlap, verify};
 use crate::view::Views;
 
 /// Finds what [`Scanner::scan`](crate::Scanner::scan) finds.
@@ -30,6 +31,46 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
         Some(_) => overlap::drop_contained(rules, &mut findings),
     }
     findings
+}
+
+/// Checks that all kernels that run here see the same in a text: the same runs, every hit of the portable one's
+/// windows or more, and the same findings.
+///
+/// # Panics
+///
+/// If they do not.
+pub fn kernels_agree(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) {
+    let see = |kernel: Kernel| {
+        let mut runs = Runs::default();
+        runs.begin();
+        kernel.classify(haystack, |at, masks| runs.push(at, masks));
+        (runs.digits, runs.tokens)
+    };
+    let hits = |kernel: Kernel| {
+        let mut all = Vec::new();
+        for based in rules.layers() {
+            // A bit for each byte; blocks without a hit are not reported.
+            let mut blocks = vec![0u64; haystack.len().div_ceil(BLOCK)];
+            kernel.hits(haystack, based.layer.windows.tables(), |at, bits| {
+                // What is hit past the end is nothing that could be missed.
+                let past = BLOCK.saturating_sub(haystack.len() - at);
+                blocks[at / BLOCK] = bits & (u64::MAX >> past);
+            });
+            all.extend(blocks);
+        }
+        all
+    };
+    let [expected, ..] = Kernel::all()[..] else { return };
+    let (runs, windows) = (see(expected), hits(expected));
+    let findings = Scanner::with_kernel(rules, expected).scan(haystack, options);
+    for kernel in Kernel::all().into_iter().skip(1) {
+        let name = kernel.name();
+        assert!(see(kernel) == runs, "{name} sees other runs");
+        let missed = hits(kernel).iter().zip(&windows).any(|(&has, &must)| must & !has != 0);
+        assert!(!missed, "{name} misses a window");
+        let found = Scanner::with_kernel(rules, kernel).scan(haystack, options);
+        assert!(found == findings, "{name} finds something else");
+    }
 }
 
 /// What every rule finds by itself in the text as it stands.
