@@ -31,6 +31,7 @@ macro_rules! targets {
 
 targets!(
     detect_equivalence,
+    kernels,
     key_page,
     record_open,
     redact_body,

@@ -1,9 +1,19 @@
 //! Texts and bodies for the benches, made from a seed: the same on every machine.
 
 // Each bench uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+mod hostile;
+mod languages;
+mod rules;
+mod text;
 
 use serde_json::json;
+
+pub(crate) use hostile::hostile;
+pub(crate) use languages::multilingual;
+pub(crate) use rules::{custom_packs, custom_value};
+use text::{Random, Writer};
 
 /// How many values a text holds.
 #[derive(Debug, Clone, Copy)]
@@ -35,51 +45,47 @@ pub(crate) const VALUES: [&str; 6] = [
     "4242 4242 4242 4242",
     "+44 20 7946 0958",
     "DE89 3704 0044 0532 0130 00",
-    "198.51.100.23",
+    IP_ADDRESS,
     "536-90-4399",
 ];
 
-const WORDS: [&str; 40] = [
-    "the", "account", "was", "opened", "in", "spring", "and", "we", "have", "kept", "it", "since",
-    "then", "because", "nobody", "asked", "for", "more", "than", "a", "short", "answer", "to",
-    "their", "question", "about", "edition", "two", "of", "our", "service", "(see", "below)",
-    "which", "runs", "on", "12", "machines", "every", "day",
-];
+/// As in a version number, so that it counts for little where "version" stands nearby and "IP" does not.
+const IP_ADDRESS: &str = "198.51.100.23";
 
-/// Prose of this length in bytes, and the number of values in it.
+/// What is said to models and by them, of this length in bytes, and the number of values in it.
 pub(crate) fn prose(length: usize, density: Density, seed: u64) -> (String, usize) {
-    let mut random = Random(seed);
-    let mut text = String::with_capacity(length + 64);
-    let mut values = 0;
-    let mut since = 0;
-    while text.len() < length {
-        let word = WORDS[random.below(WORDS.len())];
-        text.push_str(word);
-        since += word.len() + 1;
-        if since >= density.gap() {
-            text.push_str(", ");
-            text.push_str(VALUES[values % VALUES.len()]);
-            text.push(',');
-            values += 1;
-            since = 0;
-        }
-        text.push(if random.below(12) == 0 { '\n' } else { ' ' });
+    let mut writer = Writer::new(density, seed);
+    while writer.text.len() < length {
+        writer.passage();
     }
-    (text, values)
+    writer.finish()
+}
+
+/// Source code in several languages, of this length in bytes, without values.
+pub(crate) fn code(length: usize, seed: u64) -> String {
+    let mut writer = Writer::new(Density::Clean, seed);
+    while writer.text.len() < length {
+        writer.code();
+    }
+    writer.finish().0
 }
 
 /// A chat completion request of about this length, and the number of values in it.
 pub(crate) fn chat_request(length: usize, density: Density) -> (String, usize) {
+    let mut writer = Writer::new(density, 5);
     let mut messages = vec![json!({"role": "system", "content": "You answer briefly."})];
-    let (mut total, mut values) = (0, 0);
+    let mut total = 0;
     while total < length {
         let turn = (length - total).min(1500);
-        let (content, found) = prose(turn, density, total as u64);
+        while writer.text.len() < turn {
+            writer.passage();
+        }
+        let content = std::mem::take(&mut writer.text);
         total += content.len();
-        values += found;
         let role = if messages.len() % 2 == 1 { "user" } else { "assistant" };
         messages.push(json!({"role": role, "content": content}));
     }
+    let (_, values) = writer.finish();
     (json!({"model": "gpt-5-mini", "temperature": 0.2, "messages": messages}).to_string(), values)
 }
 
@@ -94,17 +100,4 @@ pub(crate) fn chat_stream(length: usize, density: Density) -> (String, usize) {
     }
     stream.push_str("data: [DONE]\n\n");
     (stream, values)
-}
-
-/// A small generator (Steele, Lea and Flood's SplitMix64): good enough to choose words.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
 }

@@ -10,7 +10,7 @@ mod record;
 mod redact;
 mod segment;
 
-pub use detect::{detect_equivalence, rule_load};
+pub use detect::{detect_equivalence, kernels, rule_load};
 pub use key_page::key_page;
 pub use record::record_open;
 pub use redact::{redact_body, redact_json};

@@ -72,9 +72,10 @@ impl RuleSet {
             literals.iter().map(|literal| String::from_utf8_lossy(literal).into_owned()).collect()
         };
         match &with.matcher.gate {
-            gate @ (Gate::Digits { .. } | Gate::Token { .. } | Gate::TokenByKeyword { .. }) => {
-                Anchor::Sign(gate.describe())
-            }
+            gate @ (Gate::Digits { .. }
+            | Gate::Token { .. }
+            | Gate::TokenByKeyword { .. }
+            | Gate::TokenByPrefix { .. }) => Anchor::Sign(gate.describe()),
             _ if with.has_context_gate => Anchor::Context,
             Gate::Prefix(literals) => Anchor::Prefix(texts(literals)),
             Gate::Inner { literals, .. } => Anchor::Literal(texts(literals)),

@@ -93,7 +93,8 @@ impl Matcher {
         }
         // What the automata say of themselves does not help; the mend does.
         let mend = "compiles to more than the limit; use smaller repetitions, or (?-u) classes";
-        let too_large = |_| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
+        let too_large =
+            |_: Box<BuildError>| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
         let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
         let shape = shape::of(&nfa);
         let mut gate = gate::choose(&hir, &nfa, &shape, rule);
@@ -157,14 +158,15 @@ impl Machines {
 }
 
 /// The pattern with its boundary, if that is part of it.
-fn parse(rule: &RuleSyntax, nesting: u32) -> Result<Hir, regex_syntax::Error> {
+fn parse(rule: &RuleSyntax, nesting: u32) -> Result<Hir, Box<regex_syntax::Error>> {
     let hir = ParserBuilder::new()
         .unicode(rule.unicode)
         .utf8(false)
         .case_insensitive(rule.case_insensitive)
         .nest_limit(nesting)
         .build()
-        .parse(&rule.pattern)?;
+        .parse(&rule.pattern)
+        .map_err(Box::new)?;
     Ok(match rule.boundary() {
         Boundary::Word => Hir::concat(vec![
             Hir::look(Look::WordStartHalfAscii),
@@ -175,9 +177,9 @@ fn parse(rule: &RuleSyntax, nesting: u32) -> Result<Hir, regex_syntax::Error> {
     })
 }
 
-fn automaton(hir: &Hir, limit: Option<usize>) -> Result<NFA, BuildError> {
+fn automaton(hir: &Hir, limit: Option<usize>) -> Result<NFA, Box<BuildError>> {
     let config = NFA::config().utf8(false).which_captures(WhichCaptures::None);
-    NFA::compiler().configure(config.nfa_size_limit(limit)).build_from_hir(hir)
+    NFA::compiler().configure(config.nfa_size_limit(limit)).build_from_hir(hir).map_err(Box::new)
 }
 
 /// The number of the group named `value`.

@@ -10,12 +10,14 @@ use crate::finding::Span;
 #[cfg(any(test, feature = "naive"))]
 use crate::finding::{Finding, RuleIndex};
 use crate::layer::LayerRule;
+#[cfg(any(test, feature = "naive"))]
+use crate::prefilter::{BLOCK, Kernel, Runs};
 use crate::rule::Rule;
 #[cfg(any(test, feature = "naive"))]
 use crate::ruleset::RuleSet;
 use crate::scan::verify;
 #[cfg(any(test, feature = "naive"))]
-use crate::scan::{ScanOptions, field::FieldWords, overlap};
+use crate::scan::{ScanOptions, Scanner, field::FieldWords, overlap};
 #[cfg(any(test, feature = "naive"))]
 use crate::terms;
 #[cfg(any(test, feature = "naive"))]
@@ -40,6 +42,49 @@ pub fn scan(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) -> Vec<
         Some(_) => overlap::drop_contained(rules, &mut findings),
     }
     findings
+}
+
+/// Checks that all kernels that run here see the same in a text: the same runs, every hit of the portable one's
+/// windows or more, and the same findings.
+///
+/// # Panics
+///
+/// If they do not.
+#[cfg(any(test, feature = "naive"))]
+pub fn kernels_agree(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>) {
+    let see = |kernel: Kernel| {
+        let mut runs = Runs::default();
+        runs.begin();
+        kernel.classify(haystack, |at, masks| runs.push(at, masks));
+        (runs.digits, runs.tokens)
+    };
+    let hits = |kernel: Kernel| {
+        let mut all = Vec::new();
+        for based in rules.layers() {
+            for tables in [based.layer.windows.literals(), based.layer.windows.others()] {
+                // A bit for each byte; blocks without a hit are not reported.
+                let mut blocks = vec![0u64; haystack.len().div_ceil(BLOCK)];
+                kernel.hits(haystack, tables, |at, bits| {
+                    // What is hit past the end is nothing that could be missed.
+                    let past = BLOCK.saturating_sub(haystack.len() - at);
+                    blocks[at / BLOCK] = bits & (u64::MAX >> past);
+                });
+                all.extend(blocks);
+            }
+        }
+        all
+    };
+    let [expected, ..] = Kernel::all()[..] else { return };
+    let (runs, windows) = (see(expected), hits(expected));
+    let findings = Scanner::with_kernel(rules, expected).scan(haystack, options);
+    for kernel in Kernel::all().into_iter().skip(1) {
+        let name = kernel.name();
+        assert!(see(kernel) == runs, "{name} sees other runs");
+        let missed = hits(kernel).iter().zip(&windows).any(|(&has, &must)| must & !has != 0);
+        assert!(!missed, "{name} misses a window");
+        let found = Scanner::with_kernel(rules, kernel).scan(haystack, options);
+        assert!(found == findings, "{name} finds something else");
+    }
 }
 
 /// What every rule finds by itself in the text as it stands.

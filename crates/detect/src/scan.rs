@@ -96,11 +96,16 @@ impl Scanner {
     /// A scanner for a rule set.
     #[must_use]
     pub fn new(rules: &RuleSet) -> Self {
+        Self::with_kernel(rules, Kernel::best())
+    }
+
+    /// A scanner that reads text by the means of `kernel`.
+    pub(crate) fn with_kernel(rules: &RuleSet, kernel: Kernel) -> Self {
         let layers = rules.layers().iter().map(|based| LayerScratch::new(&based.layer)).collect();
         Self {
             rules: rules.clone(),
             layers,
-            kernel: Kernel::best(),
+            kernel,
             runs: Runs::default(),
             terms: rules.terms().iter().map(|_| terms::Scratch::default()).collect(),
             field: FieldWords::default(),

@@ -57,9 +57,9 @@ impl WordTable {
         haystack: &[u8],
         from: usize,
         until: usize,
-        mut found: impl FnMut(Span, u32),
+        found: impl FnMut(Span, u32),
     ) {
-        self.find_at(haystack, from..until, |span, word| found(span, word));
+        self.find_at(haystack, from..until, found);
     }
 
     /// The same, of those that start where a word starts: not between two ASCII letters or digits.
@@ -69,14 +69,14 @@ impl WordTable {
         haystack: &[u8],
         from: usize,
         until: usize,
-        mut found: impl FnMut(Span, u32),
+        found: impl FnMut(Span, u32),
     ) {
         let mut inside = from > 0 && haystack[from - 1].is_ascii_alphanumeric();
         let places = (from..until).filter(|&at| {
             let joins = haystack[at].is_ascii_alphanumeric();
             !(std::mem::replace(&mut inside, joins) && joins)
         });
-        self.find_at(haystack, places, |span, word| found(span, word));
+        self.find_at(haystack, places, found);
     }
 
     #[inline]

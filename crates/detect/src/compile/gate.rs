@@ -78,10 +78,12 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
         return Gate::Start;
     }
     let has_keywords = !rule.keywords.is_empty();
-    if has_keywords && rule.min_digits > 0 && !is_telling(shape) {
-        if let Some(reach) = token_value(hir) {
-            return Gate::TokenByKeyword { reach };
-        }
+    if has_keywords
+        && rule.min_digits > 0
+        && !is_telling(shape)
+        && let Some(reach) = token_value(hir)
+    {
+        return Gate::TokenByKeyword { reach };
     }
     if let Some(reach) = signal::token(nfa, TOKEN_REACH)
         && (!has_keywords || is_telling(shape))

@@ -115,7 +115,8 @@ fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) 
 const AND: i32 = 0x80;
 /// That of the first, or the second and the third.
 const OR_AND: i32 = 0xF8;
-const _: () = assert!(PLACES % 2 == 0, "the places between first and last are taken two by two");
+const _: () =
+    assert!(PLACES.is_multiple_of(2), "the places between first and last are taken two by two");
 
 #[target_feature(enable = "avx512f")]
 #[inline]
