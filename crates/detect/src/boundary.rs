@@ -8,7 +8,7 @@ use crate::byteset::ByteSet;
 ///
 /// Look-around in the pattern could say the same, but not in linear time, and not as something the
 /// anchors can use: a forbidden neighbour before a match dismisses a candidate for the price of one load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Boundary {
     /// Anything.
@@ -25,6 +25,9 @@ pub(crate) enum Boundary {
 }
 
 impl Boundary {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 4;
+
     /// The name as rule packs write it.
     pub(crate) fn name(self) -> &'static str {
         match self {

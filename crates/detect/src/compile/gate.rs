@@ -10,7 +10,7 @@ use super::literals::Prefixes;
 use super::signal;
 use crate::byteset::ByteSet;
 use crate::pack::RuleSyntax;
-use crate::prefilter::{TOKEN_RUN, Window, is_token_byte};
+use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
 
 /// How candidates for a match's start are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,12 +85,17 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     {
         return Gate::TokenByKeyword { reach };
     }
-    if let Some(reach) = signal::token(nfa, TOKEN_REACH)
+    // A match shorter than a run cannot hold one.
+    let min_len = hir.properties().minimum_len().unwrap_or(0);
+    if min_len >= TOKEN_RUN
+        && let Some(reach) = signal::token(nfa, TOKEN_REACH)
         && (!has_keywords || is_telling(shape))
     {
         return Gate::Token { reach };
     }
-    if let Some(reach) = signal::digits(nfa, DIGITS_REACH) {
+    if min_len >= DIGIT_RUN
+        && let Some(reach) = signal::digits(nfa, DIGITS_REACH)
+    {
         return Gate::Digits { reach };
     }
     if let Some(literals) = prefixes(hir) {

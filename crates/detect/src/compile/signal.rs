@@ -13,26 +13,30 @@ use crate::prefilter::{DIGIT_RUN, Separated, TOKEN_RUN, is_token_byte};
 /// How far behind the start of every match a run of digits begins at most; `None` if a match may have
 /// none, or only further away than `reach`.
 pub(super) fn digits(nfa: &NFA, reach: usize) -> Option<usize> {
-    walk(nfa, DIGIT_RUN, reach, Separated::default(), Separated::step)
+    walk(nfa, (DIGIT_RUN, reach), Separated::default(), Separated::step, Separated::len)
 }
 
 /// The same for a run of token bytes.
 pub(super) fn token(nfa: &NFA, reach: usize) -> Option<usize> {
-    walk(nfa, TOKEN_RUN, reach, 0usize, |len, byte| {
+    let step = |len, byte| {
         let len = if is_token_byte(byte) { len + 1 } else { 0 };
         (len < TOKEN_RUN).then_some(len)
-    })
+    };
+    walk(nfa, (TOKEN_RUN, reach), 0usize, step, |len| len)
 }
+
+/// The first byte of each stretch that are all digits, or separators, or token bytes, or none of these.
+const KINDS: [u8; 15] = *b"\x00 !-./0:A[_`a{\x80";
 
 /// More ways at once than this come from large Unicode classes, which are no numbers or tokens.
 const MAX_WAYS: usize = 512;
 
 fn walk<S: Copy + Ord>(
     nfa: &NFA,
-    run: usize,
-    reach: usize,
+    (run, reach): (usize, usize),
     begin: S,
     step: impl Fn(S, u8) -> Option<S>,
+    len: impl Fn(S) -> usize,
 ) -> Option<usize> {
     let mut ways = vec![(nfa.start_anchored(), begin)];
     let mut next = Vec::new();
@@ -45,9 +49,10 @@ fn walk<S: Copy + Ord>(
         let mut unions = Vec::new();
         while let Some((id, state)) = ways.pop() {
             let mut over = |first: u8, last: u8, to: StateID| {
-                // Bytes that change the state alike are one way.
+                // Bytes that change the state alike are one way: one of each kind is tried.
                 let mut previous = None;
-                for byte in first..=last {
+                let kinds = KINDS.iter().copied().filter(|&byte| first < byte && byte <= last);
+                for byte in std::iter::once(first).chain(kinds) {
                     let after = step(state, byte);
                     if previous != Some(after) {
                         previous = Some(after);
@@ -95,7 +100,9 @@ fn walk<S: Copy + Ord>(
         next.sort_unstable();
         next.dedup();
         depth += 1;
-        if next.len() > MAX_WAYS || depth >= reach + 2 * run {
+        // A way on which a run could begin only further away ends the walk early: most patterns have one.
+        let too_far = next.iter().any(|&(_, state)| depth - len(state) > reach);
+        if too_far || next.len() > MAX_WAYS {
             return None;
         }
         std::mem::swap(&mut ways, &mut next);
@@ -109,6 +116,17 @@ mod tests {
     fn nfa(pattern: &str) -> NFA {
         let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
         NFA::compiler().syntax(syntax).build(pattern).unwrap()
+    }
+
+    #[test]
+    fn a_kind_is_known_by_its_first_byte() {
+        let kind = |byte: u8| {
+            let digit = Separated::default().step(b'1').and_then(|state| state.step(byte));
+            (digit, is_token_byte(byte))
+        };
+        for byte in 1..=255u8 {
+            assert!(kind(byte) == kind(byte - 1) || KINDS.contains(&byte), "{byte}");
+        }
     }
 
     #[test]

@@ -106,14 +106,16 @@ impl Builder {
         if self.kinds.is_empty() {
             return Shapes::default();
         }
-        // Beyond 64 kinds some share a bucket: more candidates, none missed. Neighbours in order are alike.
-        self.kinds.sort_by(|a, b| a.sets.cmp(&b.sets));
-        let share = self.kinds.len().div_ceil(BUCKETS);
+        // Beyond 64 kinds some share a bucket: more candidates, none missed. Neighbours in order are alike, and
+        // kinds of different boundaries keep apart, or each place in a long number would be a candidate.
+        self.kinds.sort_by(|a, b| (a.boundary, &a.sets).cmp(&(b.boundary, &b.sets)));
+        let share = self.kinds.len().div_ceil(BUCKETS - Boundary::COUNT);
         let mut before = [0u64; 256];
         let mut at = [[0u64; PLACES]; 256];
         let mut short = [0; PLACES];
         let mut buckets = Vec::new();
-        for (bucket, kinds) in self.kinds.chunks(share).enumerate() {
+        let same = self.kinds.chunk_by(|a, b| a.boundary == b.boundary);
+        for (bucket, kinds) in same.flat_map(|kinds| kinds.chunks(share)).enumerate() {
             let bit = 1u64 << bucket;
             buckets.push(kinds.iter().flat_map(|kind| kind.rules.iter().copied()).collect());
             for kind in kinds {

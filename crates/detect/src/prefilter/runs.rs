@@ -32,6 +32,11 @@ pub(crate) struct Separated {
 }
 
 impl Separated {
+    /// How many bytes the run has, up to the last digit.
+    pub(crate) fn len(self) -> usize {
+        usize::from(self.len)
+    }
+
     /// The run after one more byte; `None` once it is long enough.
     pub(crate) fn step(self, byte: u8) -> Option<Self> {
         if byte.is_ascii_digit() {
