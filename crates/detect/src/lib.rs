@@ -32,10 +32,19 @@
 //!
 //! # Cost
 //!
-//! Each byte passes one automaton over all literals of all rules and one table over all shapes (a digit run, an
-//! upper-case letter before eight digits). Patterns run only where one of these points, so the cost grows slowly
-//! with the number of rules. A rule that neither can point to is searched for in every text; the linter names
-//! such rules.
+//! Text is read in blocks of 64 bytes by the vector instructions of the processor (AVX-512 or AVX2, asked for at run
+//! time; plain Rust elsewhere, with the same findings). That pass marks runs of digits and of token characters, and
+//! places where a literal or a shape of some rule may stand. A pattern runs only where one of these points and the
+//! first bytes fit, so the cost grows slowly with the number of rules, and with what looks like a value more than
+//! with the length of the text. A rule to which nothing points is searched for in every text; [`lint`] names such
+//! rules.
+//!
+//! The standard packs are compiled on first use, once in a process. Sets built upon them share them and cost their
+//! own rules. A pattern's automata are built when the first candidate turns up.
+//!
+//! Values in disguise (other scripts' digits, invisible characters, percent-encoding, HTML entities, backslash
+//! escapes, base64 and hexadecimal) are found by scanning stretches around what looks like one a second time; plain
+//! text pays for noticing that there is nothing.
 //!
 //! # Untrusted input
 //!
@@ -43,14 +52,15 @@
 //! candidates that lead nowhere and on matches that its validator refuses is a fixed multiple of the text's
 //! length (16 and 64), after which it goes on with coarser steps. A pattern that can match arbitrarily far and
 //! is tried at arbitrarily many places costs each match one pass over the rest in the worst case, as with any
-//! regular expression engine.
+//! regular expression engine. Disguises are undone two deep and a megabyte at a time.
 //!
 //! Rules: packs may come from strangers. Regular expressions without look-around or back-references, of limited
 //! length, nesting and compiled size; see [`Limits`]. They cannot match the empty text.
 //!
 //! # Offsets
 //!
-//! Spans are half-open ranges of bytes, and do not split characters. [`Offsets`] translates them to code
+//! Spans are half-open ranges of bytes of the text as it was given, also where a value was in disguise: then
+//! they cover all that it was written with. They do not split characters. [`Offsets`] translates them to code
 //! points and UTF-16 units.
 //!
 //! # Features

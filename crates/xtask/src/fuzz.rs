@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the fuzz targets on the stable toolchain, without cargo-fuzz.
 //!
 //! Coverage comes from LLVM's own pass, which stable rustc can switch on; only the sanitizers need
-//! nightly. They look for memory errors, and this project has no unsafe code to make them; what
+//! nightly. They look for memory errors, which only the scanner's vector kernels could make; what
 //! our targets look for is broken promises, by assertion. `cargo +nightly fuzz run <target>` works
 //! on the same folder for those who want both.
 
