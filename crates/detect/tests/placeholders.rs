@@ -109,16 +109,18 @@ fn no_rule_finds_what_redaction_leaves_in_a_field() {
         "mac",
     ];
     let mut scanner = Scanner::new(&RuleSet::standard());
+    let mut wrong = Vec::new();
     for example in examples() {
         for placeholder in placeholders(&example) {
             for field in fields {
                 let options = ScanOptions { field: Some(field), ..ScanOptions::default() };
                 let found = scanner.scan(placeholder.as_bytes(), &options);
-                if let Some(finding) = found.first() {
+                for finding in found {
                     let by = scanner.rules().rule(finding.rule).id().to_owned();
-                    panic!("{by} finds {placeholder:?} in field {field}");
+                    wrong.push(format!("{by} finds {placeholder:?} in field {field}"));
                 }
             }
         }
     }
+    assert!(wrong.is_empty(), "{} finds:\n{}", wrong.len(), wrong.join("\n"));
 }

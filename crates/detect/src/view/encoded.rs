@@ -257,10 +257,12 @@ fn hexadecimal(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
     let letters = &text[run.clone()];
     let prefix = if letters.starts_with(b"0x") || letters.starts_with(b"0X") { 2 } else { 0 };
     let digits = &letters[prefix..];
-    // Text is mostly letters, whose first digit is 4 to 7; a hash is dismissed here.
+    // Text is mostly letters, whose first digit is 4 to 7; a hash is dismissed here. Line ends and tabs may be
+    // among the first, below a heading of a few letters.
+    let is_text =
+        |pair: &[u8]| matches!(pair, [b'2'..=b'7', _] | [b'0', b'9' | b'A' | b'D' | b'a' | b'd']);
     let first = digits.get(..MIN_RUN)?;
-    let high = first.iter().step_by(2).filter(|digit| matches!(digit, b'2'..=b'7')).count();
-    (high == MIN_RUN / 2
+    (first.chunks_exact(2).all(is_text)
         && digits.len().is_multiple_of(2)
         && digits.iter().all(u8::is_ascii_hexdigit))
     .then_some(run.start + prefix..run.end)
@@ -319,6 +321,7 @@ mod tests {
         assert_eq!(decoded("Pj4-Pz8_PDw8Pj4-Pz8_PDw8"), [">>>???<<<>>>???<<<"]);
         assert_eq!(decoded("74686520717569636b2062726f776e20666f78"), [&PLAIN[..19]]);
         assert_eq!(decoded("0x74686520717569636b2062726f776e20666f78"), [&PLAIN[..19]]);
+        assert_eq!(decoded("5b615d0d0a093D746865206c617a7920646F67"), ["[a]\r\n\t=the lazy dog"]);
     }
 
     #[test]

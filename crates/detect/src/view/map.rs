@@ -74,6 +74,19 @@ impl View {
         self.origin.start
     }
 
+    /// Where the view's stretch ends in the original.
+    pub(super) fn origin_end(&self) -> usize {
+        self.origin.end
+    }
+
+    /// Whether a span of the original holds some of what was changed.
+    pub(super) fn changes(&self, span: Span) -> bool {
+        let inside = |at: usize| at.saturating_sub(self.origin.start);
+        let end = |piece: &Piece| (piece.origin + piece.origin_len) as usize;
+        let first = self.pieces.partition_point(|piece| end(piece) <= inside(span.start));
+        self.pieces.get(first).is_some_and(|piece| (piece.origin as usize) < inside(span.end))
+    }
+
     pub(super) fn is_changed(&self) -> bool {
         !self.pieces.is_empty()
     }
@@ -214,6 +227,13 @@ mod tests {
         let (first, second) = (Some(14), Some(17));
         let want = [None, None, None, first, first, None, second, second, None, None];
         assert_eq!(split, want);
+    }
+
+    #[test]
+    fn changes_are_told_in_the_original() {
+        let changes = |start, end| percent().changes(Span { start, end });
+        assert!(!changes(0, 11) && changes(0, 12) && changes(12, 13) && changes(16, 30));
+        assert!(!changes(17, 30) && !changes(10, 11));
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! entities, backslash escapes, and `+` for space in forms. The surroundings are in the view, so that keywords
 //! and context words count. Of what is found only that is taken which touches a change, or which a changed word
 //! nearby may have turned up; the rest was found without the view. What ends where the window was cut is not
-//! taken.
+//! taken. Where the dress alone had made a finding, what the view shows in its place replaces it.
 //!
 //! *Decoded* ([`encoded`]): a run of base64 or hexadecimal that decodes to text. There only what is nearly sure
 //! counts ([`SURE_SECRET`], [`SURE`]), since text that somebody encoded is mostly not meant to be read. The finding covers
@@ -54,7 +54,7 @@ mod window;
 
 use std::collections::BTreeMap;
 
-use crate::entity::Category;
+use crate::entity::{Category, OperatorName};
 use crate::finding::{Finding, Span};
 use crate::ruleset::RuleSet;
 use crate::scan::{ScanOptions, overlap};
@@ -82,6 +82,9 @@ const SURE: f32 = 0.9;
 
 /// How far a keyword may stand from the finding it speaks for.
 const REACH: usize = 128;
+
+/// So many of those that begin before a place are looked at for one that reaches it.
+const FEW: usize = 16;
 
 #[derive(Debug, Default)]
 struct Level {
@@ -118,7 +121,7 @@ fn complete(
     let Some((Level { windows, view, found, overlap }, deeper)) = levels.split_first_mut() else {
         return;
     };
-    let mut merge = Merge { known: None, findings };
+    let mut merge = Merge::of(findings);
 
     let mut runs = Runs::new(text);
     while runs.next(view) {
@@ -140,9 +143,11 @@ fn complete(
             let options = inside(view, options, 0.0);
             scan(&view.text, &options, found);
             complete(deeper, rules, &view.text, &options, found, scan);
+            merge.unmask(rules, view, found);
             merge.take(view, found);
         }
     }
+    merge.finish();
 }
 
 /// The options for a view: its text does not begin where the field does, unless it does.
@@ -160,9 +165,78 @@ struct Merge<'f> {
     /// For each rule and start the finding that reaches furthest, by its place in the vector; made when the
     /// first view has findings.
     known: Option<BTreeMap<(u32, usize), usize>>,
+    /// The findings in the text itself by where they begin; made when the first window has findings.
+    plain: Option<Vec<usize>>,
+    /// How many findings there are in the text itself.
+    plain_len: usize,
+    /// Places of findings that turned out to be none.
+    masks: Vec<usize>,
 }
 
-impl Merge<'_> {
+impl<'f> Merge<'f> {
+    fn of(findings: &'f mut Vec<Finding>) -> Self {
+        let plain_len = findings.len();
+        Self { findings, known: None, plain: None, plain_len, masks: Vec::new() }
+    }
+
+    /// Marks what rules found in the letters of the dress itself, as a password in `4\u{200B}0\u{200B}7` where
+    /// there is none in `407`: a finding that holds a change, that its rule does not make of the same place in
+    /// the view, and all of which something else that was found in the view covers. Its score was for what does
+    /// not stand there, and is not to decide what the place is called.
+    fn unmask(&mut self, rules: &RuleSet, view: &View, found: &[Finding]) {
+        if found.is_empty() || self.plain_len == 0 {
+            return;
+        }
+        let findings = &*self.findings;
+        let plain = self.plain.get_or_insert_with(|| {
+            let mut plain: Vec<usize> = (0..self.plain_len).collect();
+            plain.sort_by_key(|&place| findings[place].span.start);
+            plain
+        });
+        let start = |place: &usize| findings[*place].span.start;
+        let first = plain.partition_point(|place| start(place) < view.origin_start());
+        let here = plain[first..].iter().take_while(|place| start(place) < view.origin_end());
+        let mut here = here.copied().filter(|&place| view.changes(findings[place].span)).peekable();
+        if here.peek().is_none() {
+            return;
+        }
+        let mut by_rule: Vec<(u32, Span)> =
+            found.iter().map(|finding| (finding.rule.0, view.original(finding.span))).collect();
+        by_rule.sort_unstable();
+        let mut covers: Vec<Span> = found
+            .iter()
+            .filter(|finding| {
+                view.nearness(finding.span, 0) == Nearness::Touching
+                    && view.is_whole(finding.span)
+                    && rules.rule(finding.rule).operator() != Some(OperatorName::Keep)
+            })
+            .map(|finding| view.original(finding.span))
+            .collect();
+        covers.sort_unstable();
+        for place in here {
+            let Finding { rule, span, .. } = findings[place];
+            let until = by_rule
+                .partition_point(|(other, found)| (*other, found.start) < (rule.0, span.end));
+            let again = by_rule[..until].iter().rev().take_while(|(other, _)| *other == rule.0);
+            let until = covers.partition_point(|cover| cover.start <= span.start);
+            let covered = covers[..until].iter().rev().take(FEW).any(|cover| cover.end >= span.end);
+            if covered && !again.take(FEW).any(|(_, found)| found.end > span.start) {
+                self.masks.push(place);
+            }
+        }
+    }
+
+    /// Removes what was marked.
+    fn finish(mut self) {
+        if self.masks.is_empty() {
+            return;
+        }
+        self.masks.sort_unstable();
+        let mut place = 0..;
+        let masks = &self.masks;
+        self.findings.retain(|_| place.next().is_some_and(|at| masks.binary_search(&at).is_err()));
+    }
+
     /// Carries a view's findings back and adds those that say something new.
     fn take(&mut self, view: &View, found: &mut Vec<Finding>) {
         // No order is promised by a scan, but what is kept must not depend on it.

@@ -90,6 +90,45 @@ fn dressed_values_are_found_whole() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+#[test]
+fn letters_of_a_dress_are_no_finding_where_something_else_stands() {
+    let pack = "pack = 't'\n\
+        [[rule]]\nid = 't.code'\nentity = 'CODE'\ncategory = 'pii'\n\
+        pattern = 'pin (?P<value>[0-9]{6})'\nscore = 0.5\n\
+        [[rule]]\nid = 't.long'\nentity = 'LONG'\ncategory = 'secret'\n\
+        pattern = 'pin (?P<value>[!-~]{10,99})'\nscore = 0.9\n";
+    let rules = RuleSet::builder().pack(Pack::from_toml("t", pack).unwrap()).build().unwrap();
+    let found = |text: &str, options: &ScanOptions<'_>| -> Vec<String> {
+        let found = Scanner::new(&rules).scan(text.as_bytes(), options);
+        assert_eq!(found, crate::naive::scan(&rules, text.as_bytes(), options));
+        found
+            .iter()
+            .map(|finding| {
+                format!("{} {}", rules.rule(finding.rule).entity(), &text[finding.span.range()])
+            })
+            .collect()
+    };
+    let all = ScanOptions::default();
+    for (text, want) in [
+        ("pin %34%30%37%31%38%32", "CODE %34%30%37%31%38%32"),
+        ("pin %2534%2530%2537182", "CODE %2534%2530%2537182"),
+        ("pin 40%37182 or not", "CODE 40%37182"),
+        // It is long without the dress, too; or nothing else is there; or nothing covers it.
+        ("pin %34%30%37%31%38%32abcd", "LONG %34%30%37%31%38%32abcd"),
+        ("pin %41%42%43%44", "LONG %41%42%43%44"),
+        ("pin 40718%32+abc%20", "LONG 40718%32+abc%20"),
+    ] {
+        assert_eq!(found(text, &all), [want]);
+    }
+    // Nor is it lost to what is not asked for.
+    let long = ["LONG".parse().unwrap()];
+    let text = "pin %34%30%37%31%38%32";
+    let only = ScanOptions { entities: Some(&long), ..all };
+    assert_eq!(found(text, &only), ["LONG %34%30%37%31%38%32"]);
+    let sure = ScanOptions { min_score: 0.8, ..all };
+    assert_eq!(found(text, &sure), ["LONG %34%30%37%31%38%32"]);
+}
+
 type Dress = fn(&str) -> String;
 
 /// Disguises that take any text.
