@@ -177,7 +177,9 @@ fn stats_count_what_was_done() {
     assert_eq!(stats["bodies"], 5);
     assert_eq!(stats["bytes"], 19 * 3 + r#"{"to":"jo.moss\u0040example.com"}"#.len());
     assert!(stats["seconds"].as_f64().unwrap() > 0.0 && stats["mb_per_s"].is_number());
-    assert_eq!(stats["findings"], json!({"EMAIL_ADDRESS": 1}));
+    // One row asks for another entity and one for a higher score; in the one that is JSON, read as text here,
+    // the escape is undone all the same.
+    assert_eq!(stats["findings"], json!({"EMAIL_ADDRESS": 2}));
 }
 
 #[test]
