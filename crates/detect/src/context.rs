@@ -81,10 +81,8 @@ pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
 /// All context words and keywords of a layer's rules, and who listens to which.
 #[derive(Debug)]
 pub(crate) struct WordIndex {
-    /// The spellings of context words.
-    context: WordTable,
-    /// From a spelling to the word's number.
-    word_of: Vec<u32>,
+    /// The spellings of context words, in lower case, and each word's number.
+    spellings: Vec<(Vec<u8>, u32)>,
     keywords: WordTable,
     support: Vec<WordSet>,
     explain_away: Vec<WordSet>,
@@ -92,33 +90,60 @@ pub(crate) struct WordIndex {
     asked: Vec<WordSet>,
     /// The rules whose gate a keyword leads to, by the keyword's number.
     led: Vec<Vec<u32>>,
+    /// The weak rules that a context word leads to, by its number: to a digit near it, or anywhere.
+    weak: Vec<Vec<u32>>,
+    far: Vec<Vec<u32>>,
+}
+
+/// A rule, as far as its words matter.
+pub(crate) struct WordsOf<'r> {
+    pub(crate) rule: &'r RuleSyntax,
+    /// Whether its gate is a token near a keyword.
+    pub(crate) is_led: bool,
+    /// Whether its context words lead to it, and whether only to where a digit stands.
+    pub(crate) is_weak: bool,
+    pub(crate) has_digit: bool,
+}
+
+impl<'r> WordsOf<'r> {
+    /// A rule that words only say something about.
+    pub(crate) fn unled(rule: &'r RuleSyntax) -> Self {
+        Self { rule, is_led: false, is_weak: false, has_digit: false }
+    }
 }
 
 /// A word in the haystack, by its number among those of its kind.
-#[derive(Debug, Clone, Copy)]
-struct WordHit {
-    span: Span,
-    word: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WordHit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) word: u32,
 }
 
 impl WordIndex {
-    /// For the rules of a layer; with each, whether its gate is a token near a keyword.
-    pub(crate) fn new<'r>(rules: impl Iterator<Item = (&'r RuleSyntax, bool)>) -> Self {
+    /// For the rules of a layer.
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = WordsOf<'r>>) -> Self {
         let mut context = Numbers::default();
         let mut keywords = Numbers::default();
-        let mut led: Vec<Vec<u32>> = Vec::new();
+        let (mut led, mut weak, mut far) = (Vec::new(), Vec::new(), Vec::new());
         let mut lists = Vec::new();
-        for (rule, (syntax, is_led)) in (0u32..).zip(rules) {
+        for (number, WordsOf { rule, is_led, is_weak, has_digit }) in (0u32..).zip(rules) {
             let mut contextual = |list: &[String]| -> Vec<u32> {
                 list.iter().map(|word| context.of(word.to_lowercase())).collect()
             };
-            let support = contextual(&syntax.context);
-            let explain = contextual(&syntax.negative_context);
+            let support = contextual(&rule.context);
+            let explain = contextual(&rule.negative_context);
             let asked: Vec<u32> =
-                syntax.keywords.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
-            led.resize_with(keywords.0.len(), Vec::new);
+                rule.keywords.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
+            weak.resize(context.0.len(), Vec::new());
+            far.resize(context.0.len(), Vec::new());
+            if is_weak {
+                let leads = if has_digit { &mut weak } else { &mut far };
+                support.iter().for_each(|&word| leads[word as usize].push(number));
+            }
+            led.resize(keywords.0.len(), Vec::new());
             if is_led {
-                asked.iter().for_each(|&keyword| led[keyword as usize].push(rule));
+                asked.iter().for_each(|&keyword| led[keyword as usize].push(number));
             }
             lists.push([support, explain, asked]);
         }
@@ -128,23 +153,39 @@ impl WordIndex {
         let of = context.0.len();
         let (support, explain_away) = (sets(0, of), sets(1, of));
         let asked = sets(2, keywords.0.len());
-        let mut word_of = Vec::new();
-        let mut all: Vec<Vec<u8>> = Vec::new();
-        for (word, number) in context.in_order() {
-            for spelling in spellings(&word) {
-                all.push(spelling.into_bytes());
-                word_of.push(number);
-            }
-        }
+        let spellings = context
+            .in_order()
+            .flat_map(|(word, number)| {
+                spellings(&word)
+                    .into_iter()
+                    .map(move |spelling| (spelling.into_bytes().to_ascii_lowercase(), number))
+            })
+            .collect();
         Self {
-            context: WordTable::new(all.into_iter()),
-            word_of,
+            spellings,
             keywords: WordTable::new(keywords.in_order().map(|(word, _)| word.into_bytes())),
             support,
             explain_away,
             asked,
             led,
+            weak,
+            far,
         }
+    }
+
+    /// The spellings of context words, in lower case as far as ASCII has it, and the words' numbers.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.spellings.iter().map(|(spelling, word)| (&spelling[..], *word))
+    }
+
+    /// The weak rules that a context word leads to, where a digit stands.
+    pub(crate) fn weak(&self, word: u32) -> &[u32] {
+        &self.weak[word as usize]
+    }
+
+    /// Those that it leads to anywhere.
+    pub(crate) fn far(&self, word: u32) -> &[u32] {
+        &self.far[word as usize]
     }
 
     /// Whether anything near a match of `rule` could change its score.
@@ -161,35 +202,6 @@ impl WordIndex {
         neighbours.support |= self.support[rule].contains(word);
         neighbours.explain_away |= self.explain_away[rule].contains(word);
     }
-
-    /// The words of a kind that start in `haystack[from..until]`; context words only where they are whole.
-    fn find(
-        &self,
-        kind: Kind,
-        haystack: &[u8],
-        (from, until): (usize, usize),
-        mut found: impl FnMut(WordHit),
-    ) {
-        match kind {
-            Kind::Context => {
-                self.context.find_at_starts(haystack, from, until, |span, spelling| {
-                    if is_whole_word(haystack, span) {
-                        found(WordHit { span, word: self.word_of[spelling as usize] });
-                    }
-                })
-            }
-            Kind::Keyword => self.keywords.find(haystack, from, until, |span, word| {
-                found(WordHit { span, word });
-            }),
-        }
-    }
-}
-
-/// What a word is listed as. They are looked for apart: most candidates ask for one kind only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Context,
-    Keyword,
 }
 
 /// Words and their numbers, in the order in which they came.
@@ -209,18 +221,28 @@ impl Numbers {
     }
 }
 
-/// The words of one haystack, found block by block and only where somebody asks: however many matches there
-/// are, no byte is searched for words more than a few times.
+/// The words of one haystack: the context words, which were found with all else that is looked for by words, and
+/// the keywords, found block by block and only where somebody asks: no byte is searched for them twice.
 #[derive(Debug, Default)]
 pub(crate) struct WordMemo {
-    context: Found,
-    keywords: Found,
+    context: Context,
+    keywords: Keywords,
     ready: bool,
 }
 
-/// The words of one kind.
+/// The context words.
 #[derive(Debug, Default)]
-struct Found {
+struct Context {
+    /// In order.
+    hits: Vec<WordHit>,
+    /// The first of the hits that start in each block or later.
+    blocks: Vec<u32>,
+    /// The words of the field's name.
+    field: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Keywords {
     hits: Vec<WordHit>,
     /// The range of `hits` of each block, once it was searched.
     blocks: Vec<Option<(u32, u32)>>,
@@ -232,6 +254,33 @@ impl WordMemo {
     /// Forgets the last haystack.
     pub(crate) fn reset(&mut self) {
         self.ready = false;
+        self.context.hits.clear();
+        self.context.field.clear();
+    }
+
+    /// Takes note of a context word. They may come in any order, but all before anything else is asked.
+    pub(crate) fn add(&mut self, hit: WordHit) {
+        self.context.hits.push(hit);
+    }
+
+    /// Takes note of a context word in the field's name.
+    pub(crate) fn add_in_field(&mut self, word: u32) {
+        self.context.field.push(word);
+    }
+
+    /// Puts the context words in order.
+    pub(crate) fn settle(&mut self, haystack: usize) {
+        self.context.settle(haystack);
+    }
+
+    /// The context words of the haystack, in order.
+    pub(crate) fn context(&self) -> &[WordHit] {
+        &self.context.hits
+    }
+
+    /// Those of the field's name.
+    pub(crate) fn in_field(&self) -> &[u32] {
+        &self.context.field
     }
 
     /// What stands around `span` that matters to `rule`.
@@ -242,7 +291,6 @@ impl WordMemo {
         rule: usize,
         span: Span,
     ) -> Neighbours {
-        self.prepare(index, haystack);
         let mut neighbours = Neighbours::default();
         if span.start <= WINDOW_BEFORE {
             self.context.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
@@ -253,11 +301,9 @@ impl WordMemo {
         };
         // Two stretches, so that a finding of a megabyte does not have its inside searched.
         for (from, to) in [(window.start, span.start), (span.end, window.end)] {
-            self.context.within(index, Kind::Context, haystack.bytes, from, to, |hit| {
-                if hit.span.end <= to {
-                    index.note(rule, hit.word, &mut neighbours);
-                }
-            });
+            for hit in self.context.within(from, to).filter(|hit| hit.end <= to) {
+                index.note(rule, hit.word, &mut neighbours);
+            }
         }
         neighbours
     }
@@ -272,7 +318,6 @@ impl WordMemo {
         start: usize,
         len: usize,
     ) -> bool {
-        self.prepare(index, haystack);
         // Widening a match to whole characters moves its ends by at most three bytes.
         const CHAR: usize = 3;
         let support = &index.support[rule];
@@ -282,10 +327,7 @@ impl WordMemo {
         }
         let from = start.saturating_sub(WINDOW_BEFORE + CHAR);
         let to = haystack.bytes.len().min(start + len + CHAR + WINDOW_AFTER);
-        let mut may = false;
-        self.context
-            .within(index, Kind::Context, haystack.bytes, from, to, |hit| may |= speaks(hit.word));
-        may
+        self.context.within(from, to).any(|hit| speaks(hit.word))
     }
 
     /// Whether the rule has no keywords or one of them is within reach of `start`.
@@ -307,8 +349,7 @@ impl WordMemo {
         }
         let mut near = false;
         let (from, to) = reach(start, start, haystack.bytes.len());
-        self.keywords
-            .within(index, Kind::Keyword, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
+        self.keywords.within(index, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
         near
     }
 
@@ -328,9 +369,9 @@ impl WordMemo {
         let mut at = from;
         while next.is_none() && at < haystack.bytes.len() {
             let to = haystack.bytes.len().min(at + BLOCK);
-            self.keywords.within(index, Kind::Keyword, haystack.bytes, at, to, |hit| {
+            self.keywords.within(index, haystack.bytes, at, to, |hit| {
                 if keywords.contains(hit.word) {
-                    next = Some(next.unwrap_or(usize::MAX).min(hit.span.start));
+                    next = Some(next.unwrap_or(usize::MAX).min(hit.start));
                 }
             });
             at = to;
@@ -353,35 +394,62 @@ impl WordMemo {
             self.keywords.field.iter().copied().for_each(&mut add);
         }
         let (from, to) = reach(from, to, haystack.bytes.len());
-        self.keywords.within(index, Kind::Keyword, haystack.bytes, from, to, |hit| add(hit.word));
+        self.keywords.within(index, haystack.bytes, from, to, |hit| add(hit.word));
         rules.sort_unstable();
         rules.dedup();
     }
 
     fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
         if !self.ready {
-            self.context.prepare(index, Kind::Context, haystack);
-            self.keywords.prepare(index, Kind::Keyword, haystack);
+            self.keywords.prepare(index, haystack);
             self.ready = true;
         }
     }
 }
 
-impl Found {
-    fn prepare(&mut self, index: &WordIndex, kind: Kind, haystack: &Haystack<'_>) {
+impl Context {
+    fn settle(&mut self, haystack: usize) {
+        if !self.hits.is_sorted() {
+            self.hits.sort_unstable();
+        }
+        self.blocks.clear();
+        let blocks = haystack / CONTEXT_BLOCK + 1;
+        let mut next = 0u32;
+        for block in 0..blocks {
+            while self.hits.get(next as usize).is_some_and(|hit| hit.start < block * CONTEXT_BLOCK)
+            {
+                next += 1;
+            }
+            self.blocks.push(next);
+        }
+    }
+
+    /// The words that start in `from..to`.
+    fn within(&self, from: usize, to: usize) -> impl Iterator<Item = &WordHit> {
+        let first =
+            self.blocks.get(from / CONTEXT_BLOCK).map_or(self.hits.len(), |&at| at as usize);
+        let hits = self.hits[first..].iter();
+        hits.skip_while(move |hit| hit.start < from).take_while(move |hit| hit.start < to)
+    }
+}
+
+/// A look-up passes the words of a block that it does not ask for.
+const CONTEXT_BLOCK: usize = 256;
+
+impl Keywords {
+    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
         self.hits.clear();
         self.blocks.clear();
         self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
         self.field.clear();
         let field = haystack.field.as_bytes();
-        index.find(kind, field, (0, field.len()), |hit| self.field.push(hit.word));
+        index.keywords.find(field, 0, field.len(), |_, word| self.field.push(word));
     }
 
     /// The words that start in `from..to`.
     fn within(
         &mut self,
         index: &WordIndex,
-        kind: Kind,
         haystack: &[u8],
         from: usize,
         to: usize,
@@ -393,28 +461,24 @@ impl Found {
         for block in from / BLOCK..=(to - 1) / BLOCK {
             let (first, last) = match self.blocks[block] {
                 Some(range) => range,
-                None => self.search(index, kind, haystack, block),
+                None => self.search(index, haystack, block),
             };
             for hit in &self.hits[first as usize..last as usize] {
-                if hit.span.start >= from && hit.span.start < to {
+                if hit.start >= from && hit.start < to {
                     each(hit);
                 }
             }
         }
     }
 
-    fn search(
-        &mut self,
-        index: &WordIndex,
-        kind: Kind,
-        haystack: &[u8],
-        block: usize,
-    ) -> (u32, u32) {
+    fn search(&mut self, index: &WordIndex, haystack: &[u8], block: usize) -> (u32, u32) {
         let place = |hits: &Vec<WordHit>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
         let first = place(&self.hits);
         let from = block * BLOCK;
         let until = haystack.len().min(from + BLOCK);
-        index.find(kind, haystack, (from, until), |hit| self.hits.push(hit));
+        index.keywords.find(haystack, from, until, |Span { start, end }, word| {
+            self.hits.push(WordHit { start, end, word });
+        });
         let range = (first, place(&self.hits));
         self.blocks[block] = Some(range);
         range
@@ -463,12 +527,29 @@ mod tests {
         let pack = "pack = 't'\n[[rule]]\nid = 't'\nentity = 'T'\ncategory = 'pii'\npattern = 'x'\nscore = 1\n\
                     context = ['ssn', 'social security', 'numéro', 'čísla']\nnegative_context = ['order']\n";
         let pack = crate::Pack::from_toml("t", pack).unwrap();
-        let rules = pack.rules().iter().map(|source| (&source.syntax, false));
-        let index = WordIndex::new(rules);
+        let index = WordIndex::new(std::iter::once(WordsOf::unled(&pack.rules()[0].syntax)));
         let start = haystack.find(value).unwrap();
         let span = Span { start, end: start + value.len() };
         let haystack = Haystack { bytes: haystack.as_bytes(), field };
-        WordMemo::default().neighbours(&index, &haystack, 0, span)
+        let mut memo = WordMemo::default();
+        memo.reset();
+        for (spelling, word) in index.spellings() {
+            let whole = |text: &[u8]| -> Vec<Span> {
+                (0..text.len())
+                    .map(|start| Span { start, end: start + spelling.len() })
+                    .filter(|span| {
+                        text.get(span.range()).is_some_and(|t| t.eq_ignore_ascii_case(spelling))
+                    })
+                    .filter(|&span| is_whole_word(text, span))
+                    .collect()
+            };
+            for Span { start, end } in whole(haystack.bytes) {
+                memo.add(WordHit { start, end, word });
+            }
+            whole(field.as_bytes()).iter().for_each(|_| memo.add_in_field(word));
+        }
+        memo.settle(haystack.bytes.len());
+        memo.neighbours(&index, &haystack, 0, span)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use regex_automata::nfa::thompson::NFA;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::literals::Prefixes;
-use super::signal;
+use super::{shape, signal};
 use crate::byteset::ByteSet;
 use crate::pack::RuleSyntax;
 use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
@@ -17,6 +17,8 @@ use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
 pub(crate) enum Gate {
     /// Every match holds a run of digits that begins at most `reach` bytes behind its start.
     Digits { reach: usize },
+    /// Every match holds a digit at most `reach` bytes behind its start.
+    Digit { reach: usize },
     /// Every match holds a run of token bytes that begins at most `reach` bytes behind its start.
     Token { reach: usize },
     /// The same; the run holds a digit, and the first bytes say less than the keyword that must stand near.
@@ -33,6 +35,9 @@ pub(crate) enum Gate {
     /// Every match holds one of these (ASCII case aside), with only bytes of `before`, and at most `reach`
     /// of them, between its start and there.
     Inner { literals: Vec<Vec<u8>>, before: ByteSet, reach: usize },
+    /// The same of a byte that is common: it and its neighbours are of a shape, and `ahead` says which of these
+    /// it is.
+    InnerShape { shape: Vec<ByteSet>, ahead: usize, before: ByteSet, reach: usize },
     /// Every match's first bytes are of a shape that text seldom has.
     Shape,
     /// Nothing cheap is known: the pattern is searched for in every haystack.
@@ -44,6 +49,7 @@ impl Gate {
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Digits { .. } => "a run of six digits",
+            Self::Digit { .. } => "a digit and its first characters",
             Self::Token { .. } => "a token of sixteen characters and its first characters",
             Self::TokenByKeyword { .. } => {
                 "a token of sixteen characters with a digit near a keyword"
@@ -54,7 +60,7 @@ impl Gate {
             Self::Start => "the start of the text",
             Self::Prefix(_) => "the literals it begins with",
             Self::Keywords => "its keywords",
-            Self::Inner { .. } => "a literal inside it",
+            Self::Inner { .. } | Self::InnerShape { .. } => "a literal inside it",
             Self::Shape => "its first characters",
             Self::Open => "nothing",
         }
@@ -65,6 +71,8 @@ impl Gate {
 /// generous one costs all of them.
 const DIGITS_REACH: usize = 12;
 const TOKEN_REACH: usize = 12;
+/// How far a lone digit may stand behind the start of a match.
+pub(super) const DIGIT_REACH: usize = 16;
 /// Where a keyword leads, each rule has a reach of its own.
 const LED_TOKEN_REACH: usize = 128;
 
@@ -110,11 +118,32 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     if has_keywords {
         return Gate::Keywords;
     }
+    if let Some(reach) = signal::digit(nfa, DIGIT_REACH) {
+        return Gate::Digit { reach };
+    }
     if is_seldom(shape) {
         return Gate::Shape;
     }
-    // Better than nothing: a colon after a few bytes of one kind.
-    inner(hir, &|literal| literal == b":").unwrap_or(Gate::Open)
+    // Better than nothing: a colon after a few bytes of one kind, and what must follow.
+    colon(hir).unwrap_or(Gate::Open)
+}
+
+fn colon(hir: &Hir) -> Option<Gate> {
+    let Gate::Inner { before, reach, .. } = inner(hir, &|literal| literal == b":")? else {
+        return None;
+    };
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let at = parts.iter().position(|part| exact(part).is_some_and(|texts| texts == [b":"]))?;
+    let rest = Hir::concat(parts[at + 1..].iter().map(|&part| part.clone()).collect());
+    let mut shape = Vec::new();
+    if parts[..at].iter().any(|part| part.properties().minimum_len() > Some(0)) {
+        shape.push(before);
+    }
+    let ahead = shape.len();
+    shape.push(ByteSet::either_case(b':'));
+    shape.extend(shape::of(&super::automaton(&rest, None).ok()?));
+    Some(Gate::InnerShape { shape, ahead, before, reach })
 }
 
 /// What a pattern looks at before the group that is its value, if that is little: the fewest and the most
@@ -299,8 +328,10 @@ mod tests {
         assert!(matches!(gate("pattern = '[a-z]{1,9}://[a-z.]+'"),
             Gate::Inner { literals, reach: 9, .. } if literals == [b"://"]));
         assert_eq!(gate("pattern = '[a-z]{3}-[a-z]'"), Gate::Open);
+        assert_eq!(gate("pattern = '[a-z]{3}-[0-9]'"), Gate::Digit { reach: 4 });
         assert_eq!(gate("pattern = '\\A[a-z]+'"), Gate::Start);
-        assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Shape);
+        assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Digit { reach: 2 });
+        assert_eq!(gate("pattern = '[A-Z]{2}[<>][<>]'"), Gate::Shape);
         assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Token { reach: 0 }));
         assert!(matches!(
             gate("pattern = '[0-9]{3}-[0-9]{2}-[0-9]{4}'"),

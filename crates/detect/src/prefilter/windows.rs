@@ -17,8 +17,9 @@ const GROUP: usize = 8;
 /// As many groups as [`Tables::buckets_at`] has bits for.
 const MAX_GROUPS: usize = 16;
 /// How many windows a bucket should hold: with more, buckets are hit in vain; with fewer, each block costs
-/// more look-ups.
-const PER_BUCKET: usize = 8;
+/// more look-ups. Windows other than literals are wide, and dear to tell apart.
+const PER_BUCKET: usize = 4;
+const OTHERS_PER_BUCKET: usize = 2;
 
 /// Up to [`PLACES`] sets of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,8 +103,8 @@ impl Windows {
                 None => others.push(number),
             }
         }
-        let (literal_tables, _) = spread(windows, &numbers);
-        let (others, buckets) = spread(windows, &others);
+        let (literal_tables, _) = spread(windows, &numbers, PER_BUCKET);
+        let (others, buckets) = spread(windows, &others, OTHERS_PER_BUCKET);
         Self {
             literals: literal_tables,
             table: WordTable::new(literals.into_iter()),
@@ -151,11 +152,11 @@ impl Windows {
 }
 
 /// Spreads the windows with these numbers over buckets.
-fn spread(windows: &[Window], numbers: &[u32]) -> (Tables, Vec<Vec<u32>>) {
+fn spread(windows: &[Window], numbers: &[u32], per_bucket: usize) -> (Tables, Vec<Vec<u32>>) {
     if numbers.is_empty() {
         return (Tables { groups: Vec::new(), all: vec![[0; 128]; PLACES] }, Vec::new());
     }
-    let groups = numbers.len().div_ceil(PER_BUCKET * GROUP).clamp(1, MAX_GROUPS);
+    let groups = numbers.len().div_ceil(per_bucket * GROUP).clamp(1, MAX_GROUPS);
     let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
     // Common ones first, so that they get buckets of their own while there are empty ones.
     let mut order: Vec<u32> = numbers.to_vec();

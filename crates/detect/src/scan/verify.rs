@@ -64,6 +64,8 @@ pub(crate) struct RuleState {
     wasted: usize,
     /// Bytes walked or searched.
     steps: u64,
+    /// The last anchor from which places were offered.
+    anchor: usize,
     /// Set when candidates are given up and the rest is searched.
     searching: bool,
     dfa: Option<DfaCache>,
@@ -78,6 +80,7 @@ impl RuleState {
         self.refused = 0;
         self.wasted = 0;
         self.steps = 0;
+        self.anchor = 0;
         self.searching = false;
     }
 
@@ -179,6 +182,11 @@ impl Pass<'_> {
 
     pub(super) fn is_searching(&mut self, rule: u32) -> bool {
         self.state(rule).searching
+    }
+
+    /// The anchor that was offered before this one, or the start of the text.
+    pub(super) fn previous_anchor(&mut self, rule: u32, anchor: usize) -> usize {
+        std::mem::replace(&mut self.state(rule).anchor, anchor)
     }
 
     pub(super) fn cursor(&mut self, rule: u32) -> usize {

@@ -1,0 +1,376 @@
+//! Thousands of literals looked for where words begin.
+//!
+//! Nearly every literal that leads to rules holds a word of its own: `passport`, the `live` in `sk_live_`, the
+//! `birth` in `date of birth`. The text's words, maximal runs of ASCII letters and digits, are found by vectors; one
+//! hash for each word then tells, for all literals together, that it is none of theirs. What a text of some
+//! language costs hardly depends on how many literals there are, as its words are nearly all others.
+//!
+//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first four bytes, or three, from
+//! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
+//! known by four bytes of such (*lead*).
+
+use crate::prefilter::{Word, Words};
+
+/// Literals, in lower case, by their words.
+#[derive(Debug, Default)]
+pub(crate) struct Lexicon {
+    /// A bit for each hash.
+    bits: Vec<u64>,
+    /// How far to shift a hash for the number of a bit.
+    shift: u32,
+    /// From the first bits of a hash to the first of its entries.
+    first: Vec<u32>,
+    /// How far to shift a hash for these.
+    first_shift: u32,
+    /// In order of their hashes.
+    entries: Vec<Entry>,
+    texts: Vec<Box<[u8]>>,
+    has_begun: bool,
+    has_short: bool,
+    has_humps: bool,
+    has_leads: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    hash: u64,
+    /// The literal's number and how far behind its start the word begins.
+    literal: u32,
+    offset: u32,
+}
+
+/// By what a literal is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Whole { start: usize, end: usize },
+    Begun { start: usize, len: usize },
+    Lead { start: usize },
+}
+
+/// Where a literal counts that begins with a letter or digit of ASCII; the later ones allow more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Starts {
+    /// Where a word begins.
+    #[default]
+    Word,
+    /// And at humps.
+    Name,
+    Anywhere,
+}
+
+/// A literal, where it starts, and whether it counts only if a word ends with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Headed<'l> {
+    pub(crate) text: &'l [u8],
+    pub(crate) starts: Starts,
+    pub(crate) ends_word: bool,
+}
+
+impl Headed<'_> {
+    /// Whether a lexicon can find it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.key().is_some()
+    }
+
+    fn key(&self) -> Option<Key> {
+        let text = self.text;
+        let mut best: Option<(f32, Key)> = None;
+        let mut propose = |chance: f32, key: Key| {
+            if best.is_none_or(|(least, _)| chance < least) {
+                best = Some((chance, key));
+            }
+        };
+        let mut at = 0;
+        while at < text.len() {
+            let len = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let (start, end) = (at, at + len);
+            at += len.max(1);
+            let starts = if start > 0 { Starts::Word } else { self.starts };
+            if len == 0 || starts == Starts::Anywhere {
+                continue;
+            }
+            // Words are long enough for their letters to say how rare they are, more or less.
+            let chance = |text: &[u8]| text.iter().map(|_| 1.0 / 12.0).product::<f32>();
+            if starts == Starts::Word && (end < text.len() || self.ends_word) {
+                propose(chance(&text[start..end]), Key::Whole { start, end });
+            } else if text.len() - start >= SHORT {
+                let len = (text.len() - start).min(BEGUN);
+                propose(12.0 * chance(&text[start..start + len]), Key::Begun { start, len });
+            }
+        }
+        let lead = || {
+            let start = (0..text.len().saturating_sub(LEAD - 1)).find(|&at| text[at] >= 0xC0)?;
+            Some(Key::Lead { start })
+        };
+        match best {
+            // A letter or two between others beyond ASCII are common.
+            Some((_, Key::Whole { start, end })) if end - start < 3 => {
+                lead().or(Some(Key::Whole { start, end }))
+            }
+            Some((_, key)) => Some(key),
+            None => lead(),
+        }
+    }
+}
+
+/// How many bytes from the beginning of a word on count for a literal that begins it.
+const BEGUN: usize = 4;
+/// The same for a literal that has no more.
+const SHORT: usize = 3;
+/// How many bytes from a character beyond ASCII on count.
+const LEAD: usize = 3;
+/// How many bytes of a word are hashed, with its length.
+const HASHED: usize = 8;
+
+impl Lexicon {
+    /// Of these literals the ones that are [known](Headed::is_known), by their places in the list.
+    pub(crate) fn new<'l>(literals: impl Iterator<Item = Headed<'l>>) -> Self {
+        let mut lexicon = Self::default();
+        for (number, literal) in (0u32..).zip(literals) {
+            lexicon.texts.push(Box::from(literal.text));
+            let Some(key) = literal.key() else { continue };
+            let (start, hash) = match key {
+                Key::Whole { start, end } => {
+                    let len = end - start;
+                    (start, whole(first_bytes(&literal.text[start..end]), len))
+                }
+                Key::Begun { start, len } => {
+                    lexicon.has_begun |= len == BEGUN;
+                    lexicon.has_short |= len == SHORT;
+                    lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
+                    (start, begun(first_bytes(&literal.text[start..]), len))
+                }
+                Key::Lead { start } => {
+                    lexicon.has_leads = true;
+                    (start, lead(first_bytes(&literal.text[start..])))
+                }
+            };
+            let offset = u32::try_from(start).expect("literals are short");
+            lexicon.entries.push(Entry { hash, literal: number, offset });
+        }
+        lexicon.entries.sort_unstable();
+        // One bit in 32 set, in at most sixteen kilobytes, half of the nearest cache.
+        let log = (32 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(6, 17);
+        lexicon.shift = 64 - log;
+        lexicon.bits = vec![0; 1 << (log - 6)];
+        let first_log = log.saturating_sub(5).max(1);
+        lexicon.first_shift = 64 - first_log;
+        for entry in &lexicon.entries {
+            let bit = entry.hash >> lexicon.shift;
+            lexicon.bits[(bit / 64) as usize] |= 1 << (bit % 64);
+        }
+        let shift = lexicon.first_shift;
+        lexicon.first = (0..=1u64 << first_log)
+            .map(|bucket| lexicon.entries.partition_point(|entry| entry.hash >> shift < bucket))
+            .map(|place| u32::try_from(place).expect("limits keep literals few"))
+            .collect();
+        lexicon
+    }
+
+    /// Calls `found` with the start and the number of every literal that one of the gathered words belongs to.
+    #[inline]
+    pub(crate) fn find(&self, haystack: &[u8], words: &Words, mut found: impl FnMut(usize, u32)) {
+        if self.entries.is_empty() {
+            return;
+        }
+        for word in words.words() {
+            self.find_word(haystack, word, &mut found);
+        }
+        if self.has_humps {
+            for &at in words.humps() {
+                self.find_begun(haystack, at, bytes_at(haystack, at), &mut found);
+            }
+        }
+        if self.has_leads {
+            for &at in words.leads() {
+                let hash = lead(bytes_at(haystack, at));
+                if self.may_hold(hash) {
+                    self.look(haystack, at, hash, &mut found);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn find_word(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
+        let len = word.end - word.start;
+        let bytes = bytes_at(haystack, word.start);
+        let hash = whole(bytes & KEEP[len.min(HASHED)], len);
+        if self.may_hold(hash) {
+            self.look(haystack, word.start, hash, found);
+        }
+        self.find_begun(haystack, word.start, bytes, found);
+    }
+
+    #[inline(always)]
+    fn find_begun(
+        &self,
+        haystack: &[u8],
+        at: usize,
+        bytes: u64,
+        found: &mut impl FnMut(usize, u32),
+    ) {
+        for (len, has) in [(BEGUN, self.has_begun), (SHORT, self.has_short)] {
+            let hash = begun(bytes, len);
+            if has && self.may_hold(hash) {
+                self.look(haystack, at, hash, found);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn may_hold(&self, hash: u64) -> bool {
+        let bit = hash >> self.shift;
+        self.bits[(bit / 64) as usize] & 1 << (bit % 64) != 0
+    }
+
+    #[inline(never)]
+    fn look(&self, haystack: &[u8], at: usize, hash: u64, found: &mut impl FnMut(usize, u32)) {
+        let bucket = (hash >> self.first_shift) as usize;
+        let entries = &self.entries[self.first[bucket] as usize..self.first[bucket + 1] as usize];
+        for entry in entries.iter().filter(|entry| entry.hash == hash) {
+            let text = &self.texts[entry.literal as usize];
+            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+            let stands = haystack.get(start..start + text.len());
+            if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
+                found(start, entry.literal);
+            }
+        }
+    }
+}
+
+/// All ones in the first so many bytes.
+const KEEP: [u64; HASHED + 1] = {
+    let mut keep = [u64::MAX; HASHED + 1];
+    let mut len = 0;
+    while len < HASHED {
+        keep[len] = (1 << (8 * len)) - 1;
+        len += 1;
+    }
+    keep
+};
+
+/// Eight bytes from `at` on, or as many as there are.
+#[inline(always)]
+fn bytes_at(haystack: &[u8], at: usize) -> u64 {
+    match haystack.get(at..at + HASHED) {
+        Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+        None => first_bytes(&haystack[at..]),
+    }
+}
+
+#[cold]
+fn first_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().take(HASHED).rev().fold(0, |all, &byte| all << 8 | u64::from(byte))
+}
+
+/// The hash of a word of `len` bytes, given its first ones and zeros. Letters and digits alike have the bit that
+/// makes letters small.
+#[inline(always)]
+fn whole(bytes: u64, len: usize) -> u64 {
+    let folded = bytes | 0x2020_2020_2020_2020 & KEEP[len.min(HASHED)];
+    (folded ^ (len as u64) << 57).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// The hash of the first `len` bytes from where a word begins.
+#[inline(always)]
+fn begun(bytes: u64, len: usize) -> u64 {
+    let folded = (bytes | 0x2020_2020) & KEEP[len];
+    (folded ^ (len as u64) << 40).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// The hash of the first bytes of a character beyond ASCII and what follows.
+#[inline(always)]
+fn lead(bytes: u64) -> u64 {
+    // What follows may be a letter in either case.
+    let folded = (bytes & 0x00FF_FFFF) | 0x0020_0000;
+    (folded ^ 1 << 45).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::boundary::Boundary;
+    use crate::prefilter::Kernel;
+
+    fn found(lexicon: &Lexicon, text: &[u8]) -> Vec<(usize, u32)> {
+        let mut words = Words::default();
+        let mut all = Vec::new();
+        words.begin();
+        Kernel::best().classify(text, |at, masks| {
+            if words.push(at, masks) {
+                lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+                words.go_on();
+            }
+        });
+        words.finish(text.len());
+        lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn a_literal_is_known_by_its_most_telling_word() {
+        use Starts::{Anywhere, Name, Word};
+        let key = |text: &'static str, starts, ends_word| {
+            Headed { text: text.as_bytes(), starts, ends_word }.key()
+        };
+        assert_eq!(key("date of birth", Word, true), Some(Key::Whole { start: 8, end: 13 }));
+        assert_eq!(key("sk_live_", Anywhere, false), Some(Key::Whole { start: 3, end: 7 }));
+        assert_eq!(key("github", Word, false), Some(Key::Begun { start: 0, len: 4 }));
+        assert_eq!(key("github", Name, false), Some(Key::Begun { start: 0, len: 4 }));
+        assert_eq!(key("tfp_", Name, false), Some(Key::Begun { start: 0, len: 4 }));
+        assert_eq!(key("github", Anywhere, false), None);
+        assert_eq!(key("-----begin ", Anywhere, false), Some(Key::Whole { start: 5, end: 10 }));
+        assert_eq!(key("паспорт", Word, true), Some(Key::Lead { start: 0 }));
+        assert_eq!(key("://", Word, true), None);
+        assert_eq!(key("pat", Word, false), Some(Key::Begun { start: 0, len: 3 }));
+        assert_eq!(key("pa", Word, false), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_is_found_and_nothing_else(
+            literals in prop::collection::btree_set("[ab_é ]{1,9}", 0..30),
+            text in "[abAB_é ]{0,150}",
+        ) {
+            let literals: Vec<String> = literals.into_iter().collect();
+            let starts = [Starts::Word, Starts::Name, Starts::Anywhere];
+            let flags = |number: usize| (starts[number % 3], number.is_multiple_of(2));
+            let headed = |number: usize| {
+                let (starts, ends_word) = flags(number);
+                Headed { text: literals[number].as_bytes(), starts, ends_word }
+            };
+            let lexicon = Lexicon::new((0..literals.len()).map(headed));
+            let text = text.as_bytes();
+            let joins = |inner: u8, outer: Option<&u8>| {
+                inner.is_ascii_alphanumeric() && outer.is_some_and(u8::is_ascii_alphanumeric)
+            };
+            let found = found(&lexicon, text);
+            for (start, number) in &found {
+                let literal = literals[*number as usize].as_bytes();
+                prop_assert!(text[*start..*start + literal.len()].eq_ignore_ascii_case(literal));
+            }
+            for start in 0..text.len() {
+                for (number, literal) in literals.iter().enumerate() {
+                    let end = start + literal.len();
+                    let stands = text.get(start..end).is_some_and(|t| t.eq_ignore_ascii_case(literal.as_bytes()));
+                    let (starts, ends_word) = flags(number);
+                    let joined = start > 0 && joins(text[start], text.get(start - 1));
+                    let starts_here = !joined || match starts {
+                        Starts::Word => false,
+                        Starts::Name => Boundary::Name.admits_start(text, start),
+                        Starts::Anywhere => true,
+                    };
+                    let kept = starts_here
+                        && !(ends_word && stands && joins(text[end - 1], text.get(end)));
+                    if stands && kept && headed(number).is_known() {
+                        prop_assert!(found.contains(&(start, number as u32)), "{} at {}", literal, start);
+                    }
+                }
+            }
+        }
+    }
+}
