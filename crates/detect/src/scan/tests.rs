@@ -51,6 +51,12 @@ category = "pii"
 pattern = '[A-Z]{2}[0-9]{2}[A-Z]{1,2}'
 score = 0.6
 [[rule]]
+id = "toy.colon"
+entity = "OPEN"
+category = "pii"
+pattern = '(?:\A|[^0-9a-f:])(?P<value>[0-9a-f]{1,3}:(?:[a-f]{1,2}:){1,2}[0-9a-f]{1,2})'
+score = 0.6
+[[rule]]
 id = "toy.shape"
 entity = "PLATE"
 category = "pii"
