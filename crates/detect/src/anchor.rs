@@ -76,8 +76,7 @@ impl RuleSet {
             gate @ (Gate::Digits { .. }
             | Gate::Digit { .. }
             | Gate::Token { .. }
-            | Gate::TokenByKeyword { .. }
-            | Gate::TokenByPrefix { .. }) => Anchor::Sign(gate.describe()),
+            | Gate::TokenByKeyword { .. }) => Anchor::Sign(gate.describe()),
             Gate::Prefix(literals) => Anchor::Prefix(texts(literals)),
             Gate::Inner { literals, .. } => Anchor::Literal(texts(literals)),
             Gate::InnerShape { .. } => Anchor::Literal(vec![":".to_owned()]),
@@ -101,7 +100,7 @@ mod tests {
             ("pattern = '[a-z]{9}'\nkeywords = ['key']", "keywords"),
             ("pattern = '[0-9]{9}'", "a run of six digits"),
             ("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'", "a digit and its first characters"),
-            ("pattern = '[A-Z]{2}[<>][<>]'", "rare first bytes"),
+            ("pattern = '[A-Z]{4}'", "rare first bytes"),
             (
                 "pattern = '0x[0-9a-f]{40}'",
                 "a token of sixteen characters and its first characters",

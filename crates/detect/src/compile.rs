@@ -31,6 +31,8 @@ pub(crate) struct Matcher {
     pub(crate) shape: Vec<ByteSet>,
     /// Where a match may start that starts with a letter or digit of ASCII.
     pub(crate) starts: Starts,
+    /// Of the literals of a prefix, those that a match goes on after with something else than a letter or digit.
+    pub(crate) closed: Vec<bool>,
     /// How far behind the start of every match a digit stands at most, if that is near and known.
     pub(crate) digit_within: Option<usize>,
     forbidden_before: ByteSet,
@@ -107,7 +109,17 @@ impl Matcher {
             |_: Box<BuildError>| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
         let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
         let shape = shape::of(&nfa);
-        let mut gate = gate::choose(&hir, &nfa, &shape, rule);
+        let prefix = hir.properties().look_set_prefix();
+        let at_word = rule.boundary().forbids_word_before()
+            || [Look::WordAscii, Look::WordStartAscii, Look::WordStartHalfAscii]
+                .into_iter()
+                .any(|look| prefix.contains(look));
+        let mut starts = match rule.boundary() {
+            _ if at_word => Starts::Word,
+            Boundary::Name => Starts::Name,
+            _ => Starts::Anywhere,
+        };
+        let mut gate = gate::choose(&hir, &nfa, &shape, rule, starts);
         let mut lead = (0, 0);
         let mut behind_lead = None;
         if matches!(gate, Gate::Open | Gate::Shape | Gate::Keywords)
@@ -115,26 +127,16 @@ impl Matcher {
         {
             let rest_nfa = automaton(&rest, None).map_err(too_large)?;
             let rest_shape = shape::of(&rest_nfa);
-            let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule);
+            let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule, Starts::Anywhere);
             if matches!(
                 better,
                 Gate::Prefix(_) | Gate::Inner { .. } | Gate::InnerShape { .. } | Gate::Shape
             ) {
                 (gate, lead, behind_lead) = (better, (min, max), Some(rest_shape));
+                starts = Starts::Anywhere;
             }
         }
         let properties = hir.properties();
-        let prefix = properties.look_set_prefix();
-        let at_word = rule.boundary().forbids_word_before()
-            || [Look::WordAscii, Look::WordStartAscii, Look::WordStartHalfAscii]
-                .into_iter()
-                .any(|look| prefix.contains(look));
-        let starts = match rule.boundary() {
-            _ if lead != (0, 0) => Starts::Anywhere,
-            _ if at_word => Starts::Word,
-            Boundary::Name => Starts::Name,
-            _ => Starts::Anywhere,
-        };
         let digit_within = match gate {
             Gate::Digits { .. } | Gate::Digit { .. } => signal::digit(&nfa, gate::DIGIT_REACH),
             Gate::Prefix(_) | Gate::Keywords => {
@@ -143,11 +145,20 @@ impl Matcher {
             }
             _ => None,
         };
+        let ends = |text: &Vec<u8>| {
+            let joins = |after: ByteSet| after.iter().any(|byte| byte.is_ascii_alphanumeric());
+            lead == (0, 0) && shape::after(&nfa, text).is_some_and(|after| !joins(after))
+        };
+        let closed = match &gate {
+            Gate::Prefix(literals) => literals.iter().map(ends).collect(),
+            _ => Vec::new(),
+        };
         Ok(Self {
             value_group: value_group(&hir),
             boundary: rule.boundary(),
             forbidden_before: rule.boundary().forbidden_before(),
             starts,
+            closed,
             digit_within,
             gate,
             lead,

@@ -6,19 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::boundary::Boundary;
 use crate::finding::Span;
 use crate::pack::RuleSyntax;
 use crate::scan::verify::Haystack;
-use crate::words::WordTable;
 
-/// How near a rule's keyword must start to a match's start, in bytes, on either side.
+/// How near a rule's keyword must start to a match's start, in bytes, on either side. It counts where a name
+/// begins, see [`Boundary::Name`]; in the field's name, anywhere.
 pub(crate) const KEYWORD_REACH: usize = 128;
 
 /// How far before a finding a context word may begin, in bytes: about two lines of a form.
 pub(crate) const WINDOW_BEFORE: usize = 100;
 /// How far after a finding a context word may end: explanations mostly come first.
 pub(crate) const WINDOW_AFTER: usize = 50;
-/// The longest context word or keyword, so that block edges need a bounded look past them.
+/// The longest context word or keyword.
 pub(crate) const MAX_WORD_BYTES: usize = 64;
 
 /// What context words add to a score, and the least that it then is. Presidio's numbers, so that rules
@@ -68,6 +69,11 @@ impl Neighbours {
     }
 }
 
+/// Whether a keyword counts at `start`: only where a name begins, if it begins with a letter or digit.
+pub(crate) fn is_keyword_place(haystack: &[u8], start: usize) -> bool {
+    !haystack[start].is_ascii_alphanumeric() || Boundary::Name.admits_start(haystack, start)
+}
+
 /// Whether the text at `span` stands as a whole word. Only ASCII letters and digits join words: a script
 /// without spaces would otherwise never hold one.
 pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
@@ -83,11 +89,13 @@ pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
 pub(crate) struct WordIndex {
     /// The spellings of context words, in lower case, and each word's number.
     spellings: Vec<(Vec<u8>, u32)>,
-    keywords: WordTable,
+    /// The keywords, in lower case.
+    keywords: Vec<Vec<u8>>,
     support: Vec<WordSet>,
     explain_away: Vec<WordSet>,
-    /// The keywords of each rule.
+    /// The keywords of each rule, and such as are looked for only where it is asked.
     asked: Vec<WordSet>,
+    late: Vec<Vec<Vec<u8>>>,
     /// The rules whose gate a keyword leads to, by the keyword's number.
     led: Vec<Vec<u32>>,
     /// The weak rules that a context word leads to, by its number: to a digit near it, or anywhere.
@@ -100,6 +108,8 @@ pub(crate) struct WordsOf<'r> {
     pub(crate) rule: &'r RuleSyntax,
     /// Whether its gate is a token near a keyword.
     pub(crate) is_led: bool,
+    /// Whether its keywords are its gate.
+    pub(crate) is_keyed: bool,
     /// Whether its context words lead to it, and whether only to where a digit stands.
     pub(crate) is_weak: bool,
     pub(crate) has_digit: bool,
@@ -108,7 +118,7 @@ pub(crate) struct WordsOf<'r> {
 impl<'r> WordsOf<'r> {
     /// A rule that words only say something about.
     pub(crate) fn unled(rule: &'r RuleSyntax) -> Self {
-        Self { rule, is_led: false, is_weak: false, has_digit: false }
+        Self { rule, is_led: false, is_keyed: false, is_weak: false, has_digit: false }
     }
 }
 
@@ -127,14 +137,20 @@ impl WordIndex {
         let mut keywords = Numbers::default();
         let (mut led, mut weak, mut far) = (Vec::new(), Vec::new(), Vec::new());
         let mut lists = Vec::new();
-        for (number, WordsOf { rule, is_led, is_weak, has_digit }) in (0u32..).zip(rules) {
+        let mut late: Vec<Vec<Vec<u8>>> = Vec::new();
+        for (number, WordsOf { rule, is_led, is_keyed, is_weak, has_digit }) in (0u32..).zip(rules)
+        {
             let mut contextual = |list: &[String]| -> Vec<u32> {
                 list.iter().map(|word| context.of(word.to_lowercase())).collect()
             };
             let support = contextual(&rule.context);
             let explain = contextual(&rule.negative_context);
+            // A few letters stand everywhere, and matches hardly anywhere.
+            let (short, asked): (Vec<&String>, Vec<&String>) =
+                rule.keywords.iter().partition(|word| word.len() < EAGER && !is_led && !is_keyed);
+            late.push(short.iter().map(|word| word.as_bytes().to_vec()).collect());
             let asked: Vec<u32> =
-                rule.keywords.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
+                asked.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
             weak.resize(context.0.len(), Vec::new());
             far.resize(context.0.len(), Vec::new());
             if is_weak {
@@ -163,10 +179,11 @@ impl WordIndex {
             .collect();
         Self {
             spellings,
-            keywords: WordTable::new(keywords.in_order().map(|(word, _)| word.into_bytes())),
+            keywords: keywords.in_order().map(|(word, _)| word.into_bytes()).collect(),
             support,
             explain_away,
             asked,
+            late,
             led,
             weak,
             far,
@@ -176,6 +193,16 @@ impl WordIndex {
     /// The spellings of context words, in lower case as far as ASCII has it, and the words' numbers.
     pub(crate) fn spellings(&self) -> impl Iterator<Item = (&[u8], u32)> {
         self.spellings.iter().map(|(spelling, word)| (&spelling[..], *word))
+    }
+
+    /// The keywords, in lower case as far as ASCII has it, and their numbers.
+    pub(crate) fn keywords(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.keywords.iter().zip(0..).map(|(text, word)| (&text[..], word))
+    }
+
+    /// Whether a context word leads to anything.
+    pub(crate) fn leads(&self, word: u32) -> bool {
+        !self.weak(word).is_empty() || !self.far(word).is_empty()
     }
 
     /// The weak rules that a context word leads to, where a digit stands.
@@ -221,19 +248,17 @@ impl Numbers {
     }
 }
 
-/// The words of one haystack: the context words, which were found with all else that is looked for by words, and
-/// the keywords, found block by block and only where somebody asks: no byte is searched for them twice.
+/// The words of one haystack.
 #[derive(Debug, Default)]
 pub(crate) struct WordMemo {
-    context: Context,
-    keywords: Keywords,
-    ready: bool,
+    context: Found,
+    keywords: Found,
 }
 
-/// The context words.
+/// The words of one kind.
 #[derive(Debug, Default)]
-struct Context {
-    /// In order.
+struct Found {
+    /// In order, once settled.
     hits: Vec<WordHit>,
     /// The first of the hits that start in each block or later.
     blocks: Vec<u32>,
@@ -241,26 +266,21 @@ struct Context {
     field: Vec<u32>,
 }
 
-#[derive(Debug, Default)]
-struct Keywords {
-    hits: Vec<WordHit>,
-    /// The range of `hits` of each block, once it was searched.
-    blocks: Vec<Option<(u32, u32)>>,
-    /// The words of the field's name.
-    field: Vec<u32>,
-}
-
 impl WordMemo {
     /// Forgets the last haystack.
     pub(crate) fn reset(&mut self) {
-        self.ready = false;
-        self.context.hits.clear();
-        self.context.field.clear();
+        self.context.reset();
+        self.keywords.reset();
     }
 
-    /// Takes note of a context word. They may come in any order, but all before anything else is asked.
+    /// Takes note of a context word. They may come in any order, but all before anything is asked.
     pub(crate) fn add(&mut self, hit: WordHit) {
         self.context.hits.push(hit);
+    }
+
+    /// The same of a keyword.
+    pub(crate) fn add_keyword(&mut self, hit: WordHit) {
+        self.keywords.hits.push(hit);
     }
 
     /// Takes note of a context word in the field's name.
@@ -268,19 +288,15 @@ impl WordMemo {
         self.context.field.push(word);
     }
 
-    /// Puts the context words in order.
+    /// The same of a keyword.
+    pub(crate) fn add_keyword_in_field(&mut self, word: u32) {
+        self.keywords.field.push(word);
+    }
+
+    /// Puts the words in order.
     pub(crate) fn settle(&mut self, haystack: usize) {
         self.context.settle(haystack);
-    }
-
-    /// The context words of the haystack, in order.
-    pub(crate) fn context(&self) -> &[WordHit] {
-        &self.context.hits
-    }
-
-    /// Those of the field's name.
-    pub(crate) fn in_field(&self) -> &[u32] {
-        &self.context.field
+        self.keywords.settle(haystack);
     }
 
     /// What stands around `span` that matters to `rule`.
@@ -332,30 +348,28 @@ impl WordMemo {
 
     /// Whether the rule has no keywords or one of them is within reach of `start`.
     pub(crate) fn keyword_near(
-        &mut self,
+        &self,
         index: &WordIndex,
         haystack: &Haystack<'_>,
         rule: usize,
         start: usize,
     ) -> bool {
-        let keywords = &index.asked[rule];
-        if keywords.is_empty() {
+        let (keywords, late) = (&index.asked[rule], &index.late[rule]);
+        if keywords.is_empty() && late.is_empty() {
             return true;
         }
-        self.prepare(index, haystack);
         let speaks = |word| keywords.contains(word);
-        if start <= KEYWORD_REACH && self.keywords.field.iter().copied().any(speaks) {
-            return true;
-        }
-        let mut near = false;
-        let (from, to) = reach(start, start, haystack.bytes.len());
-        self.keywords.within(index, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
-        near
+        let in_field = start <= KEYWORD_REACH && self.keywords.field.iter().copied().any(speaks);
+        let (from, to) = reach(start, start);
+        in_field
+            || self.keywords.within(from, to).any(|hit| speaks(hit.word))
+            || late_in_field(late, haystack, start)
+            || next_late(late, haystack.bytes, from, to).is_some()
     }
 
     /// The first place from `from` on that is within reach of a keyword of the rule.
     pub(crate) fn next_near_keyword(
-        &mut self,
+        &self,
         index: &WordIndex,
         haystack: &Haystack<'_>,
         rule: usize,
@@ -365,59 +379,47 @@ impl WordMemo {
             return Some(from);
         }
         let keywords = &index.asked[rule];
-        let mut next = None;
-        let mut at = from;
-        while next.is_none() && at < haystack.bytes.len() {
-            let to = haystack.bytes.len().min(at + BLOCK);
-            self.keywords.within(index, haystack.bytes, at, to, |hit| {
-                if keywords.contains(hit.word) {
-                    next = Some(next.unwrap_or(usize::MAX).min(hit.start));
-                }
-            });
-            at = to;
-        }
-        next.map(|keyword| from.max(keyword.saturating_sub(KEYWORD_REACH)))
+        let mut hits = self.keywords.within(from, usize::MAX);
+        let keyword = hits.find(|hit| keywords.contains(hit.word)).map(|hit| hit.start);
+        let late = next_late(&index.late[rule], haystack.bytes, from, usize::MAX);
+        let next = keyword.into_iter().chain(late).min()?;
+        Some(from.max(next.saturating_sub(KEYWORD_REACH)))
     }
 
     /// Gathers the rules that a keyword leads to which is within reach of a place in `from..=to`.
     pub(crate) fn led_rules(
-        &mut self,
+        &self,
         index: &WordIndex,
-        haystack: &Haystack<'_>,
         (from, to): (usize, usize),
         rules: &mut Vec<u32>,
     ) {
-        self.prepare(index, haystack);
         rules.clear();
         let mut add = |keyword: u32| rules.extend_from_slice(&index.led[keyword as usize]);
         if from <= KEYWORD_REACH {
             self.keywords.field.iter().copied().for_each(&mut add);
         }
-        let (from, to) = reach(from, to, haystack.bytes.len());
-        self.keywords.within(index, haystack.bytes, from, to, |hit| add(hit.word));
+        let (from, to) = reach(from, to);
+        self.keywords.within(from, to).for_each(|hit| add(hit.word));
         rules.sort_unstable();
         rules.dedup();
     }
-
-    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
-        if !self.ready {
-            self.keywords.prepare(index, haystack);
-            self.ready = true;
-        }
-    }
 }
 
-impl Context {
+impl Found {
+    fn reset(&mut self) {
+        self.hits.clear();
+        self.field.clear();
+    }
+
     fn settle(&mut self, haystack: usize) {
         if !self.hits.is_sorted() {
             self.hits.sort_unstable();
         }
         self.blocks.clear();
-        let blocks = haystack / CONTEXT_BLOCK + 1;
+        let blocks = haystack / BLOCK + 1;
         let mut next = 0u32;
         for block in 0..blocks {
-            while self.hits.get(next as usize).is_some_and(|hit| hit.start < block * CONTEXT_BLOCK)
-            {
+            while self.hits.get(next as usize).is_some_and(|hit| hit.start < block * BLOCK) {
                 next += 1;
             }
             self.blocks.push(next);
@@ -426,73 +428,45 @@ impl Context {
 
     /// The words that start in `from..to`.
     fn within(&self, from: usize, to: usize) -> impl Iterator<Item = &WordHit> {
-        let first =
-            self.blocks.get(from / CONTEXT_BLOCK).map_or(self.hits.len(), |&at| at as usize);
+        let first = self.blocks.get(from / BLOCK).map_or(self.hits.len(), |&at| at as usize);
         let hits = self.hits[first..].iter();
         hits.skip_while(move |hit| hit.start < from).take_while(move |hit| hit.start < to)
     }
 }
 
 /// A look-up passes the words of a block that it does not ask for.
-const CONTEXT_BLOCK: usize = 256;
+const BLOCK: usize = 256;
 
-impl Keywords {
-    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
-        self.hits.clear();
-        self.blocks.clear();
-        self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
-        self.field.clear();
-        let field = haystack.field.as_bytes();
-        index.keywords.find(field, 0, field.len(), |_, word| self.field.push(word));
-    }
+/// Shorter keywords are looked for only where a match needs one.
+const EAGER: usize = 4;
 
-    /// The words that start in `from..to`.
-    fn within(
-        &mut self,
-        index: &WordIndex,
-        haystack: &[u8],
-        from: usize,
-        to: usize,
-        mut each: impl FnMut(&WordHit),
-    ) {
-        if from >= to {
-            return;
-        }
-        for block in from / BLOCK..=(to - 1) / BLOCK {
-            let (first, last) = match self.blocks[block] {
-                Some(range) => range,
-                None => self.search(index, haystack, block),
-            };
-            for hit in &self.hits[first as usize..last as usize] {
-                if hit.start >= from && hit.start < to {
-                    each(hit);
-                }
-            }
-        }
-    }
+/// Whether one of these keywords stands in the field's name, if that counts at `start`.
+fn late_in_field(late: &[Vec<u8>], haystack: &Haystack<'_>, start: usize) -> bool {
+    let field = haystack.field.as_bytes();
+    let stands = |keyword: &Vec<u8>| {
+        field.windows(keyword.len()).any(|text| text.eq_ignore_ascii_case(keyword))
+    };
+    start <= KEYWORD_REACH && late.iter().any(stands)
+}
 
-    fn search(&mut self, index: &WordIndex, haystack: &[u8], block: usize) -> (u32, u32) {
-        let place = |hits: &Vec<WordHit>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
-        let first = place(&self.hits);
-        let from = block * BLOCK;
-        let until = haystack.len().min(from + BLOCK);
-        index.keywords.find(haystack, from, until, |Span { start, end }, word| {
-            self.hits.push(WordHit { start, end, word });
-        });
-        let range = (first, place(&self.hits));
-        self.blocks[block] = Some(range);
-        range
+/// Where the first of these keywords starts in `from..to`.
+fn next_late(late: &[Vec<u8>], haystack: &[u8], from: usize, to: usize) -> Option<usize> {
+    if late.is_empty() {
+        return None;
     }
+    let stands = |at: usize, keyword: &Vec<u8>| {
+        let text = haystack.get(at..at + keyword.len());
+        text.is_some_and(|text| text.eq_ignore_ascii_case(keyword))
+    };
+    (from..to.min(haystack.len())).find(|&at| {
+        late.iter().any(|keyword| stands(at, keyword)) && is_keyword_place(haystack, at)
+    })
 }
 
 /// Where keywords may start that are within reach of a place in `from..=to`.
-fn reach(from: usize, to: usize, len: usize) -> (usize, usize) {
-    (from.saturating_sub(KEYWORD_REACH), len.min(to + KEYWORD_REACH + 1))
+fn reach(from: usize, to: usize) -> (usize, usize) {
+    (from.saturating_sub(KEYWORD_REACH), to + KEYWORD_REACH + 1)
 }
-
-/// Large enough that the look past a block's end is small change, small enough that one finding in a large
-/// haystack costs little.
-const BLOCK: usize = 64;
 
 /// A set of word numbers.
 #[derive(Debug)]

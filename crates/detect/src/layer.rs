@@ -28,6 +28,8 @@ pub(crate) struct Layer {
     pub(crate) literals: Vec<Literal>,
     /// The literals that hold a word of their own.
     pub(crate) lexicon: Lexicon,
+    /// The literals that are context words or keywords, for the names of fields.
+    pub(crate) in_field: FieldIndex,
     /// What else is looked for in every byte of the text.
     pub(crate) windows: Windows,
     /// What each window is a part of.
@@ -40,8 +42,6 @@ pub(crate) struct Layer {
     pub(crate) tokens: Reaching,
     /// How far at most before a run of token bytes a match may start of a rule that a keyword leads to.
     pub(crate) led_reach: Option<usize>,
-    /// The literals that rules begin with which wait for a run of token bytes behind these.
-    pub(crate) prefixes: PrefixIndex,
     /// The rules that context words lead to, to where a digit stands near.
     pub(crate) by_words: Reaching,
     /// The best score of a rule that words need not lead to with a lower threshold.
@@ -53,6 +53,26 @@ pub(crate) struct Layer {
     /// The rules whose gate is open once no context leads to them.
     pub(crate) open: Vec<u32>,
     pub(crate) words: WordIndex,
+}
+
+/// Words for the names of fields.
+#[derive(Debug, Default)]
+pub(crate) struct FieldIndex {
+    pub(crate) table: WordTable,
+    /// From a word of the table to the literal's number.
+    pub(crate) literals: Vec<u32>,
+}
+
+impl FieldIndex {
+    fn new(literals: &[Literal]) -> Self {
+        let is_word = |literal: &Literal| literal.word.is_some() || literal.keyword.is_some();
+        let (numbers, texts): (Vec<u32>, Vec<Vec<u8>>) = (0u32..)
+            .zip(literals)
+            .filter(|(_, literal)| is_word(literal))
+            .map(|(number, literal)| (number, literal.text.clone()))
+            .unzip();
+        Self { table: WordTable::new(texts.into_iter()), literals: numbers }
+    }
 }
 
 /// A table and how far before a run it is to be asked.
@@ -67,26 +87,6 @@ pub(crate) struct Reaching {
 pub(crate) struct ByContext {
     pub(crate) always: Reaching,
     pub(crate) weak: Reaching,
-}
-
-/// Literals that matches begin with, some way before a run of token bytes.
-#[derive(Debug, Default)]
-pub(crate) struct PrefixIndex {
-    pub(crate) table: WordTable,
-    /// The rules that begin with each.
-    pub(crate) rules: Vec<Vec<u32>>,
-    pub(crate) reach: usize,
-}
-
-impl PrefixIndex {
-    fn new(list: Vec<(Vec<u8>, u32)>, reach: usize) -> Self {
-        let mut texts: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
-        for (text, rule) in list {
-            texts.entry(text).or_default().push(rule);
-        }
-        let (texts, rules): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
-        Self { table: WordTable::new(texts.into_iter()), rules, reach }
-    }
 }
 
 /// A rule within its layer.
@@ -139,8 +139,12 @@ pub(crate) struct Literal {
     pub(crate) keyword_of: Vec<u32>,
     /// Its number as a context word, if it is one.
     pub(crate) word: Option<u32>,
+    /// Its number as a keyword, if it is one.
+    pub(crate) keyword: Option<u32>,
     /// Where it counts at most for the rules that it is an anchor of.
     starts: Starts,
+    /// Whether a word may go on behind it for one of these.
+    may_go_on: bool,
 }
 
 impl Layer {
@@ -149,9 +153,8 @@ impl Layer {
         let mut windows = WindowSet::default();
         let mut tables = Tables::default();
         let mut led_reach = None;
-        let (mut prefixes, mut prefix_reach) = (Vec::new(), 0);
         let (mut weak_score, mut weak_reach) = (f32::NEG_INFINITY, 0);
-        let (mut at_start, mut open) = (Vec::new(), Vec::new());
+        let (mut at_start, mut open, mut by_keyword) = (Vec::new(), Vec::new(), Vec::new());
         let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
         let mut bytes = 0;
         let mut word_bytes = 0;
@@ -169,11 +172,9 @@ impl Layer {
             let short = matcher.max_len.filter(|&len| len <= SHORT);
             let needs_context = syntax.context_required && short.is_some();
             let words_are_better = match &matcher.gate {
-                Gate::Digits { .. }
-                | Gate::Digit { .. }
-                | Gate::Inner { .. }
-                | Gate::InnerShape { .. }
-                | Gate::Open => true,
+                Gate::Digits { .. } | Gate::Digit { .. } | Gate::InnerShape { .. } | Gate::Open => {
+                    true
+                }
                 Gate::Prefix(literals) => {
                     !literals.iter().all(|text| gate::is_telling(&sets(text)))
                 }
@@ -197,28 +198,18 @@ impl Layer {
                 }
                 Gate::Token { reach } => tables.tokens.add(number, &matcher, *reach),
                 Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
-                Gate::TokenByPrefix { literals, reach } => {
-                    prefixes.extend(literals.iter().map(|text| (text.clone(), number)));
-                    prefix_reach = prefix_reach.max(*reach);
-                }
                 // Words lead to the weak; without, they are searched for.
-                Gate::Prefix(_)
-                | Gate::Inner { .. }
-                | Gate::InnerShape { .. }
-                | Gate::Shape
-                | Gate::Open
-                    if is_weak =>
-                {
+                Gate::Prefix(_) | Gate::InnerShape { .. } | Gate::Shape | Gate::Open if is_weak => {
                     open.push(number);
                 }
                 Gate::Prefix(list) => {
-                    literals.anchors(list, number, matcher.starts);
+                    literals.anchors(list, number, matcher.starts, &matcher.closed);
                 }
                 Gate::Inner { literals: list, .. } => {
-                    literals.anchors(list, number, Starts::Anywhere);
+                    literals.anchors(list, number, Starts::Anywhere, &[]);
                 }
                 Gate::InnerShape { shape, ahead, .. } => windows.inner(shape, *ahead, number),
-                Gate::Keywords => literals.keywords(&syntax.keywords, number),
+                Gate::Keywords => by_keyword.push(number),
                 Gate::Start => at_start.push(number),
                 Gate::Shape => windows.shape(matcher.gate_shape(), number),
                 Gate::Open => open.push(number),
@@ -248,11 +239,20 @@ impl Layer {
         let words = WordIndex::new(compiled.iter().map(|rule| WordsOf {
             rule: rule.rule.syntax(),
             is_led: matches!(rule.matcher.gate, Gate::TokenByKeyword { .. }),
+            is_keyed: rule.matcher.gate == Gate::Keywords,
             is_weak: rule.is_weak,
             has_digit: rule.matcher.digit_near().is_some(),
         }));
         for (spelling, word) in words.spellings() {
-            literals.context(spelling, word);
+            literals.at(spelling).word = Some(word);
+        }
+        for (text, word) in words.keywords() {
+            literals.at(text).keyword = Some(word);
+        }
+        for rule in by_keyword {
+            for keyword in &compiled[rule as usize].rule.syntax().keywords {
+                literals.at(&keyword.as_bytes().to_ascii_lowercase()).keyword_of.push(rule);
+            }
         }
         let literals = literals.list;
         let lexicon = Lexicon::new(literals.iter().map(Literal::headed));
@@ -263,6 +263,7 @@ impl Layer {
         }
         Ok(Self {
             rules: compiled,
+            in_field: FieldIndex::new(&literals),
             literals,
             lexicon,
             windows: Windows::new(&windows.windows),
@@ -271,7 +272,6 @@ impl Layer {
             digit: ByContext::new(tables.digit),
             tokens: tables.tokens.build(),
             led_reach,
-            prefixes: PrefixIndex::new(prefixes, prefix_reach),
             by_words: tables.by_words.build(),
             weak_score,
             weak_reach,
@@ -315,13 +315,13 @@ impl ByContext {
 }
 
 impl Literal {
-    /// As the lexicon takes it. Keywords count anywhere in a word.
+    /// As the lexicon takes it.
     fn headed(&self) -> Headed<'_> {
-        let is_word_only = self.anchor_of.is_empty() && self.keyword_of.is_empty();
+        let is_keyword = self.keyword.is_some();
         Headed {
             text: &self.text,
-            starts: if self.keyword_of.is_empty() { self.starts } else { Starts::Anywhere },
-            ends_word: is_word_only,
+            starts: if is_keyword { self.starts.max(Starts::Name) } else { self.starts },
+            ends_word: !self.may_go_on && !is_keyword,
         }
     }
 }
@@ -361,25 +361,18 @@ struct Literals {
 }
 
 impl Literals {
-    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts) {
-        for text in list {
-            let id = self.number(text);
-            self.list[id as usize].anchor_of.push(rule);
-            let literal = &mut self.list[id as usize];
+    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts, closed: &[bool]) {
+        for (at, text) in list.iter().enumerate() {
+            let literal = self.at(text);
+            literal.anchor_of.push(rule);
             literal.starts = literal.starts.max(starts);
+            literal.may_go_on |= !closed.get(at).is_some_and(|&closed| closed);
         }
     }
 
-    fn keywords(&mut self, list: &[String], rule: u32) {
-        for keyword in list {
-            let id = self.number(&keyword.as_bytes().to_ascii_lowercase());
-            self.list[id as usize].keyword_of.push(rule);
-        }
-    }
-
-    fn context(&mut self, spelling: &[u8], word: u32) {
-        let id = self.number(spelling);
-        self.list[id as usize].word = Some(word);
+    fn at(&mut self, text: &[u8]) -> &mut Literal {
+        let number = self.number(text);
+        &mut self.list[number as usize]
     }
 
     fn number(&mut self, text: &[u8]) -> u32 {

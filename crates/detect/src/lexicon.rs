@@ -5,7 +5,7 @@
 //! hash for each word then tells, for all literals together, that it is none of theirs. What a text of some
 //! language costs hardly depends on how many literals there are, as its words are nearly all others.
 //!
-//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first four bytes, or three, from
+//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first six bytes, or four, from
 //! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
 //! known by four bytes of such (*lead*).
 
@@ -14,9 +14,10 @@ use crate::prefilter::{Word, Words};
 /// Literals, in lower case, by their words.
 #[derive(Debug, Default)]
 pub(crate) struct Lexicon {
-    /// A bit for each hash.
+    /// Two bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
+    /// filters, 2009).
     bits: Vec<u64>,
-    /// How far to shift a hash for the number of a bit.
+    /// How far to shift a hash for the number of a word.
     shift: u32,
     /// From the first bits of a hash to the first of its entries.
     first: Vec<u32>,
@@ -26,7 +27,6 @@ pub(crate) struct Lexicon {
     entries: Vec<Entry>,
     texts: Vec<Box<[u8]>>,
     has_begun: bool,
-    has_short: bool,
     has_humps: bool,
     has_leads: bool,
 }
@@ -89,34 +89,54 @@ impl Headed<'_> {
             if len == 0 || starts == Starts::Anywhere {
                 continue;
             }
-            // Words are long enough for their letters to say how rare they are, more or less.
-            let chance = |text: &[u8]| text.iter().map(|_| 1.0 / 12.0).product::<f32>();
             if starts == Starts::Word && (end < text.len() || self.ends_word) {
-                propose(chance(&text[start..end]), Key::Whole { start, end });
-            } else if text.len() - start >= SHORT {
-                let len = (text.len() - start).min(BEGUN);
-                propose(12.0 * chance(&text[start..start + len]), Key::Begun { start, len });
+                propose(whole_chance(&text[start..end]), Key::Whole { start, end });
+            }
+            if let Some(len) = BEGUN.into_iter().find(|&len| text.len() - start >= len) {
+                propose(chance(&text[start..start + len]), Key::Begun { start, len });
             }
         }
         let lead = || {
             let start = (0..text.len().saturating_sub(LEAD - 1)).find(|&at| text[at] >= 0xC0)?;
             Some(Key::Lead { start })
         };
-        match best {
-            // A letter or two between others beyond ASCII are common.
-            Some((_, Key::Whole { start, end })) if end - start < 3 => {
-                lead().or(Some(Key::Whole { start, end }))
-            }
-            Some((_, key)) => Some(key),
-            None => lead(),
-        }
+        // What is frequent is better looked for by its rarest bytes, unless it is nothing but a word.
+        let is_word = |key| key == Key::Whole { start: 0, end: text.len() };
+        best.filter(|&(chance, key)| chance < SELDOM || is_word(key))
+            .map(|(_, key)| key)
+            .or_else(lead)
     }
 }
 
-/// How many bytes from the beginning of a word on count for a literal that begins it.
-const BEGUN: usize = 4;
-/// The same for a literal that has no more.
-const SHORT: usize = 3;
+/// About how often a word stands in text, for each byte.
+fn whole_chance(word: &[u8]) -> f32 {
+    let is_common = COMMON.split(' ').any(|common| common.as_bytes() == word);
+    if is_common { 0.002 } else { 0.2 * chance(word) }
+}
+
+/// The same of a few bytes from where a word begins.
+fn chance(bytes: &[u8]) -> f32 {
+    let each = bytes.iter().map(|byte| match byte {
+        b'a'..=b'z' => 1.0 / 12.0,
+        b'0'..=b'9' => 1.0 / 20.0,
+        b' ' => 1.0 / 5.0,
+        _ => 1.0 / 40.0,
+    });
+    each.product::<f32>() / 5.0
+}
+
+/// What is as frequent as this is not worth a look.
+const SELDOM: f32 = 0.0015;
+
+/// Words that prose and code are full of.
+const COMMON: &str = "the of and to in is for that this with are from not was have you be or as at by on it an if no \
+    but all can new use file code return line data time key name test type value user number address link read write \
+    first last default server client group version set get your his her let do my its into will more than when \
+    then here there them our out one two run see list text page full home long short open close start end call \
+    back part port work state order status global local internal public private windows license license";
+
+/// How many bytes from where a word begins count for a literal that has as many.
+const BEGUN: [usize; 2] = [6, 4];
 /// How many bytes from a character beyond ASCII on count.
 const LEAD: usize = 3;
 /// How many bytes of a word are hashed, with its length.
@@ -135,8 +155,7 @@ impl Lexicon {
                     (start, whole(first_bytes(&literal.text[start..end]), len))
                 }
                 Key::Begun { start, len } => {
-                    lexicon.has_begun |= len == BEGUN;
-                    lexicon.has_short |= len == SHORT;
+                    lexicon.has_begun = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
                     (start, begun(first_bytes(&literal.text[start..]), len))
                 }
@@ -149,15 +168,14 @@ impl Lexicon {
             lexicon.entries.push(Entry { hash, literal: number, offset });
         }
         lexicon.entries.sort_unstable();
-        // One bit in 32 set, in at most sixteen kilobytes, half of the nearest cache.
-        let log = (32 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(6, 17);
+        // Two words for each hash, in at most sixteen kilobytes, half of the nearest cache.
+        let log = (2 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(1, 11);
         lexicon.shift = 64 - log;
-        lexicon.bits = vec![0; 1 << (log - 6)];
-        let first_log = log.saturating_sub(5).max(1);
+        lexicon.bits = vec![0; 1 << log];
+        let first_log = log + 1;
         lexicon.first_shift = 64 - first_log;
         for entry in &lexicon.entries {
-            let bit = entry.hash >> lexicon.shift;
-            lexicon.bits[(bit / 64) as usize] |= 1 << (bit % 64);
+            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= two_bits(entry.hash);
         }
         let shift = lexicon.first_shift;
         lexicon.first = (0..=1u64 << first_log)
@@ -199,7 +217,9 @@ impl Lexicon {
         if self.may_hold(hash) {
             self.look(haystack, word.start, hash, found);
         }
-        self.find_begun(haystack, word.start, bytes, found);
+        if self.has_begun {
+            self.find_begun(haystack, word.start, bytes, found);
+        }
     }
 
     #[inline(always)]
@@ -210,9 +230,9 @@ impl Lexicon {
         bytes: u64,
         found: &mut impl FnMut(usize, u32),
     ) {
-        for (len, has) in [(BEGUN, self.has_begun), (SHORT, self.has_short)] {
+        for len in BEGUN {
             let hash = begun(bytes, len);
-            if has && self.may_hold(hash) {
+            if self.may_hold(hash) {
                 self.look(haystack, at, hash, found);
             }
         }
@@ -220,8 +240,8 @@ impl Lexicon {
 
     #[inline(always)]
     fn may_hold(&self, hash: u64) -> bool {
-        let bit = hash >> self.shift;
-        self.bits[(bit / 64) as usize] & 1 << (bit % 64) != 0
+        let bits = two_bits(hash);
+        self.bits[(hash >> self.shift) as usize] & bits == bits
     }
 
     #[inline(never)]
@@ -237,6 +257,11 @@ impl Lexicon {
             }
         }
     }
+}
+
+#[inline(always)]
+fn two_bits(hash: u64) -> u64 {
+    1 << (hash >> 40 & 63) | 1 << (hash >> 34 & 63)
 }
 
 /// All ones in the first so many bytes.
@@ -275,8 +300,8 @@ fn whole(bytes: u64, len: usize) -> u64 {
 /// The hash of the first `len` bytes from where a word begins.
 #[inline(always)]
 fn begun(bytes: u64, len: usize) -> u64 {
-    let folded = (bytes | 0x2020_2020) & KEEP[len];
-    (folded ^ (len as u64) << 40).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+    let folded = (bytes | 0x2020_2020_2020_2020) & KEEP[len];
+    (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 /// The hash of the first bytes of a character beyond ASCII and what follows.
@@ -317,17 +342,21 @@ mod tests {
         let key = |text: &'static str, starts, ends_word| {
             Headed { text: text.as_bytes(), starts, ends_word }.key()
         };
-        assert_eq!(key("date of birth", Word, true), Some(Key::Whole { start: 8, end: 13 }));
+        let begun = |start, len| Some(Key::Begun { start, len });
+        assert_eq!(key("date of birth", Word, true), begun(0, 6));
+        assert_eq!(key("passport", Word, true), Some(Key::Whole { start: 0, end: 8 }));
+        assert_eq!(key("the pin", Word, false), begun(0, 6));
         assert_eq!(key("sk_live_", Anywhere, false), Some(Key::Whole { start: 3, end: 7 }));
-        assert_eq!(key("github", Word, false), Some(Key::Begun { start: 0, len: 4 }));
-        assert_eq!(key("github", Name, false), Some(Key::Begun { start: 0, len: 4 }));
-        assert_eq!(key("tfp_", Name, false), Some(Key::Begun { start: 0, len: 4 }));
+        assert_eq!(key("github", Word, false), begun(0, 6));
+        assert_eq!(key("github", Name, true), begun(0, 6));
+        assert_eq!(key("tfp_", Name, false), begun(0, 4));
         assert_eq!(key("github", Anywhere, false), None);
-        assert_eq!(key("-----begin ", Anywhere, false), Some(Key::Whole { start: 5, end: 10 }));
+        assert_eq!(key("a.b.n", Word, true), begun(0, 4));
+        assert_eq!(key("-----begin ", Anywhere, false), begun(5, 6));
         assert_eq!(key("паспорт", Word, true), Some(Key::Lead { start: 0 }));
         assert_eq!(key("://", Word, true), None);
-        assert_eq!(key("pat", Word, false), Some(Key::Begun { start: 0, len: 3 }));
-        assert_eq!(key("pa", Word, false), None);
+        assert_eq!(key("pat", Word, false), None);
+        assert_eq!(key("$1$", Word, false), None);
     }
 
     proptest! {

@@ -281,14 +281,9 @@ impl LayerScratch {
 
     /// Takes note of the literals that words lead to.
     fn look(&mut self, layer: &Layer, haystack: &[u8], words: &Words) {
-        layer.lexicon.find(haystack, words, |start, number| {
-            let literal = &layer.literals[number as usize];
-            if let Some(word) = literal.word_at(haystack, start) {
-                self.words.add(word);
-            }
-            if literal.leads() {
-                self.places.add(start, number);
-            }
+        layer.lexicon.find(haystack, words, |start, literal| {
+            let found = (start, literal);
+            candidates::note(layer, haystack, found, &mut self.places, &mut self.words);
         });
     }
 

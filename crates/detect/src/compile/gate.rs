@@ -9,6 +9,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use super::literals::Prefixes;
 use super::{shape, signal};
 use crate::byteset::ByteSet;
+use crate::lexicon::Starts;
 use crate::pack::RuleSyntax;
 use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
 
@@ -23,9 +24,6 @@ pub(crate) enum Gate {
     Token { reach: usize },
     /// The same; the run holds a digit, and the first bytes say less than the keyword that must stand near.
     TokenByKeyword { reach: usize },
-    /// Every match starts with one of these (ASCII case aside), and a run of token bytes with a digit in it
-    /// begins at most `reach` bytes behind.
-    TokenByPrefix { literals: Vec<Vec<u8>>, reach: usize },
     /// Every match starts where the text does.
     Start,
     /// Every match starts with one of these (ASCII case aside).
@@ -54,9 +52,6 @@ impl Gate {
             Self::TokenByKeyword { .. } => {
                 "a token of sixteen characters with a digit near a keyword"
             }
-            Self::TokenByPrefix { .. } => {
-                "a token of sixteen characters with a digit, and the literals it begins with before that"
-            }
             Self::Start => "the start of the text",
             Self::Prefix(_) => "the literals it begins with",
             Self::Keywords => "its keywords",
@@ -73,6 +68,7 @@ const DIGITS_REACH: usize = 12;
 const TOKEN_REACH: usize = 12;
 /// How far a lone digit may stand behind the start of a match.
 pub(super) const DIGIT_REACH: usize = 16;
+const NEAR_DIGIT: usize = 4;
 /// Where a keyword leads, each rule has a reach of its own.
 const LED_TOKEN_REACH: usize = 128;
 
@@ -81,7 +77,13 @@ const TELLING: f32 = 1e-5;
 /// A shape that is as frequent as this is not worth a window.
 const SELDOM: f32 = 2e-3;
 
-pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
+pub(super) fn choose(
+    hir: &Hir,
+    nfa: &NFA,
+    shape: &[ByteSet],
+    rule: &RuleSyntax,
+    starts: Starts,
+) -> Gate {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Gate::Start;
     }
@@ -92,6 +94,14 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
         && let Some(reach) = token_value(hir)
     {
         return Gate::TokenByKeyword { reach };
+    }
+    // What begins words is found with all other words at no price.
+    let literals = prefixes(hir);
+    let tells = |literal: &Vec<u8>| literal.len() >= TELLING_PREFIX;
+    if starts != Starts::Anywhere
+        && let Some(literals) = literals.as_ref().filter(|literals| literals.iter().all(tells))
+    {
+        return Gate::Prefix(literals.clone());
     }
     // A match shorter than a run cannot hold one.
     let min_len = hir.properties().minimum_len().unwrap_or(0);
@@ -106,11 +116,8 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     {
         return Gate::Digits { reach };
     }
-    if let Some(literals) = prefixes(hir) {
-        return match token_value(hir) {
-            Some(reach) if rule.min_digits > 0 => Gate::TokenByPrefix { literals, reach },
-            _ => Gate::Prefix(literals),
-        };
+    if let Some(literals) = literals {
+        return Gate::Prefix(literals);
     }
     if let Some(inner) = inner(hir, &is_rare) {
         return inner; // before keywords, which only say that a match is somewhere around
@@ -118,11 +125,12 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     if has_keywords {
         return Gate::Keywords;
     }
-    if let Some(reach) = signal::digit(nfa, DIGIT_REACH) {
-        return Gate::Digit { reach };
-    }
-    if is_seldom(shape) {
-        return Gate::Shape;
+    // The further a digit may be, the more places each leads to.
+    let digit = signal::digit(nfa, DIGIT_REACH);
+    match digit {
+        Some(reach) if reach <= NEAR_DIGIT || !is_seldom(shape) => return Gate::Digit { reach },
+        _ if is_seldom(shape) => return Gate::Shape,
+        _ => {}
     }
     // Better than nothing: a colon after a few bytes of one kind, and what must follow.
     colon(hir).unwrap_or(Gate::Open)
@@ -134,7 +142,7 @@ fn colon(hir: &Hir) -> Option<Gate> {
     };
     let mut parts = Vec::new();
     flatten(hir, &mut parts);
-    let at = parts.iter().position(|part| exact(part).is_some_and(|texts| texts == [b":"]))?;
+    let at = parts.iter().position(|part| exact(&[part]).is_some_and(|texts| texts == [b":"]))?;
     let rest = Hir::concat(parts[at + 1..].iter().map(|&part| part.clone()).collect());
     let mut shape = Vec::new();
     if parts[..at].iter().any(|part| part.properties().minimum_len() > Some(0)) {
@@ -215,6 +223,8 @@ pub(crate) fn is_telling(shape: &[ByteSet]) -> bool {
     Window::least_chance(shape) < TELLING
 }
 
+/// Prefixes as long as this say more than a run.
+const TELLING_PREFIX: usize = 4;
 /// Shorter prefixes are hit too often; their shape says more.
 const MIN_PREFIX: usize = 3;
 fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
@@ -231,13 +241,18 @@ fn inner(hir: &Hir, is_rare: &dyn Fn(&[u8]) -> bool) -> Option<Gate> {
     flatten(hir, &mut parts);
     let mut before = ByteSet::EMPTY;
     let mut reach = Some(0usize);
-    for part in parts {
-        if let Some(literals) = exact(part)
+    for at in 0..parts.len() {
+        // Letters that match in either case are parts of their own.
+        let joined = (1..=(parts.len() - at).min(MAX_JOINED))
+            .map_while(|count| exact(&parts[at..at + count]))
+            .last();
+        if let Some(literals) = joined
             && reach != Some(0)
             && literals.iter().all(|literal| is_rare(literal))
         {
             return Some(Gate::Inner { literals, before, reach: reach.unwrap_or(usize::MAX) });
         }
+        let part = parts[at];
         bytes_in(part, &mut before);
         reach = match (reach, part.properties().maximum_len()) {
             (Some(sum), Some(more)) => sum.checked_add(more),
@@ -258,8 +273,12 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
     }
 }
 
-fn exact(part: &Hir) -> Option<Vec<Vec<u8>>> {
-    let prefixes = Prefixes::of(part).filter(Prefixes::is_exact)?;
+/// As many parts are joined to a literal.
+const MAX_JOINED: usize = 16;
+
+fn exact(parts: &[&Hir]) -> Option<Vec<Vec<u8>>> {
+    let joined = Hir::concat(parts.iter().map(|&part| part.clone()).collect());
+    let prefixes = Prefixes::of(&joined).filter(Prefixes::is_exact)?;
     let literals = prefixes.into_literals();
     literals.iter().all(|literal| !literal.is_empty()).then_some(literals)
 }
@@ -331,7 +350,7 @@ mod tests {
         assert_eq!(gate("pattern = '[a-z]{3}-[0-9]'"), Gate::Digit { reach: 4 });
         assert_eq!(gate("pattern = '\\A[a-z]+'"), Gate::Start);
         assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Digit { reach: 2 });
-        assert_eq!(gate("pattern = '[A-Z]{2}[<>][<>]'"), Gate::Shape);
+        assert_eq!(gate("pattern = '[A-Z]{4}'"), Gate::Shape);
         assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Token { reach: 0 }));
         assert!(matches!(
             gate("pattern = '[0-9]{3}-[0-9]{2}-[0-9]{4}'"),

@@ -247,28 +247,27 @@ pub(super) struct Group {
     pub(super) high: [[u8; 16]; PLACES],
 }
 
-/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in each case, and
-/// signs that stand in prefixes, by themselves; digits together, and all the rest.
+/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in either case and
+/// each sign by itself, digits together, and control characters.
 pub(super) const CLASSES: [u8; 128] = {
-    const SIGNS: [u8; 10] = *b"_- .:/@=\"$";
-    let mut classes = [63u8; 128];
+    let mut classes = [0u8; 128];
+    let mut next = 2;
     let mut byte = 0;
     while byte < 128 {
         let b = byte as u8;
-        if b.is_ascii_lowercase() {
-            classes[byte] = b - b'a';
-        } else if b.is_ascii_uppercase() {
-            classes[byte] = 26 + (b - b'A');
+        classes[byte] = if b.is_ascii_control() {
+            0
         } else if b.is_ascii_digit() {
-            classes[byte] = 52;
-        }
+            1
+        } else if b.is_ascii_lowercase() {
+            classes[b.to_ascii_uppercase() as usize]
+        } else {
+            next += 1;
+            next - 1
+        };
         byte += 1;
     }
-    let mut at = 0;
-    while at < SIGNS.len() {
-        classes[SIGNS[at] as usize] = 53 + at as u8;
-        at += 1;
-    }
+    assert!(next <= 64);
     classes
 };
 

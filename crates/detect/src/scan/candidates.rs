@@ -3,16 +3,23 @@
 use super::verify::Pass;
 use crate::byteset::ByteSet;
 use crate::compile::gate::Gate;
-use crate::context::{KEYWORD_REACH, WINDOW_AFTER, WINDOW_BEFORE, WordHit, is_whole_word};
+use crate::context::{
+    KEYWORD_REACH, WINDOW_AFTER, WINDOW_BEFORE, WordHit, WordMemo, is_keyword_place, is_whole_word,
+};
 use crate::finding::Span;
-use crate::layer::{Entry, Layer, Literal, Reaching};
+use crate::layer::{Entry, Layer, Reaching};
 use crate::prefilter::{DIGIT_RUN, Kernel, Runs, TOKEN_RUN};
 
 /// What was found of a layer's literals and shapes in the present haystack.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// The literals that are anchors or keywords; in order of their places once settled.
-    literals: Vec<(usize, u32)>,
+    /// The literals that are anchors.
+    anchors: Vec<(usize, u32)>,
+    /// The literals that are keywords which lead by themselves.
+    keywords: Vec<(usize, u32)>,
+    /// The context words that lead to rules, in the text and in the field's name.
+    leads: Vec<WordHit>,
+    field_leads: Vec<u32>,
     /// Where shapes stand, and whose.
     shapes: Vec<(usize, u32)>,
     /// The rules that words lead to by ranges, in the order of their numbers once sorted.
@@ -63,16 +70,14 @@ impl Places {
 
     /// Forgets the last haystack.
     pub(super) fn begin(&mut self) {
-        self.literals.clear();
+        self.anchors.clear();
+        self.keywords.clear();
+        self.leads.clear();
+        self.field_leads.clear();
         self.shapes.clear();
         for rule in self.woken.drain(..) {
             self.ranges[rule as usize].0.clear();
         }
-    }
-
-    /// Takes note of a literal that is an anchor or a keyword.
-    pub(super) fn add(&mut self, start: usize, literal: u32) {
-        self.literals.push((start, literal));
     }
 
     /// Takes note that a word leads a rule to a range.
@@ -85,17 +90,34 @@ impl Places {
     }
 }
 
-impl Literal {
-    /// Whether it leads to matches by where it stands.
-    pub(super) fn leads(&self) -> bool {
-        !self.anchor_of.is_empty() || !self.keyword_of.is_empty()
+/// Takes note of a literal that stands at `start`.
+pub(super) fn note(
+    layer: &Layer,
+    text: &[u8],
+    (start, number): (usize, u32),
+    places: &mut Places,
+    words: &mut WordMemo,
+) {
+    let literal = &layer.literals[number as usize];
+    let end = start + literal.text.len();
+    if let Some(word) = literal.word
+        && is_whole_word(text, Span { start, end })
+    {
+        words.add(WordHit { start, end, word });
+        if layer.words.leads(word) {
+            places.leads.push(WordHit { start, end, word });
+        }
     }
-
-    /// The context word that it is at `start` of `text`, if it is one and stands there whole.
-    pub(super) fn word_at(&self, text: &[u8], start: usize) -> Option<WordHit> {
-        let word = self.word?;
-        let end = start + self.text.len();
-        is_whole_word(text, Span { start, end }).then_some(WordHit { start, end, word })
+    if let Some(word) = literal.keyword
+        && is_keyword_place(text, start)
+    {
+        words.add_keyword(WordHit { start, end, word });
+        if !literal.keyword_of.is_empty() {
+            places.keywords.push((start, number));
+        }
+    }
+    if !literal.anchor_of.is_empty() {
+        places.anchors.push((start, number));
     }
 }
 
@@ -134,14 +156,9 @@ impl Pass<'_> {
         for entry in &layer.entries[window as usize] {
             match *entry {
                 Entry::Literal { literal, offset } => {
-                    let with = &layer.literals[literal as usize];
-                    if let Some(start) = stands(bytes, at, offset, &with.text) {
-                        if let Some(word) = with.word_at(bytes, start) {
-                            self.words.add(word);
-                        }
-                        if with.leads() {
-                            self.places.add(start, literal);
-                        }
+                    let text = &layer.literals[literal as usize].text;
+                    if let Some(start) = stands(bytes, at, offset, text) {
+                        note(layer, bytes, (start, literal), self.places, self.words);
                     }
                 }
                 Entry::Shape { rule, offset } => {
@@ -165,24 +182,21 @@ impl Pass<'_> {
         if field.is_empty() {
             return;
         }
-        // Names are short, and whatever the lexicon or the windows know stands somewhere in them.
-        for (number, literal) in (0u32..).zip(&layer.literals) {
-            let is_keyword = !literal.keyword_of.is_empty();
-            if literal.word.is_none() && !is_keyword {
-                continue;
-            }
-            let len = literal.text.len();
-            let places = (0..(field.len() + 1).saturating_sub(len))
-                .filter(|&at| field[at..at + len].eq_ignore_ascii_case(&literal.text));
-            for start in places {
-                if let Some(word) = literal.word_at(field, start) {
-                    self.words.add_in_field(word.word);
-                }
-                if is_keyword {
-                    self.lead_keyword(number, 0);
+        // Keywords count anywhere in a name.
+        layer.in_field.table.find(field, 0, field.len(), |span, number| {
+            let literal = layer.in_field.literals[number as usize];
+            let with = &layer.literals[literal as usize];
+            if let Some(word) = with.word.filter(|_| is_whole_word(field, span)) {
+                self.words.add_in_field(word);
+                if layer.words.leads(word) {
+                    self.places.field_leads.push(word);
                 }
             }
-        }
+            if let Some(keyword) = with.keyword {
+                self.words.add_keyword_in_field(keyword);
+                self.lead_keyword(literal, 0);
+            }
+        });
     }
 
     /// Lets a keyword lead to its rules.
@@ -203,11 +217,11 @@ impl Pass<'_> {
         shapes.clear();
         self.places.shapes = shapes;
 
-        let mut literals = std::mem::take(&mut self.places.literals);
-        if !literals.is_sorted() {
-            literals.sort_unstable();
+        let mut anchors = std::mem::take(&mut self.places.anchors);
+        if !anchors.is_sorted() {
+            anchors.sort_unstable();
         }
-        for &(start, literal) in &literals {
+        for &(start, literal) in &anchors {
             for &rule in &layer.literals[literal as usize].anchor_of {
                 let matcher = &layer.rules[rule as usize].matcher;
                 let has_digit = |within| {
@@ -218,9 +232,12 @@ impl Pass<'_> {
                 }
                 self.offer_anchor(rule, start);
             }
+        }
+        self.places.anchors = anchors;
+        for at in 0..self.places.keywords.len() {
+            let (start, literal) = self.places.keywords[at];
             self.lead_keyword(literal, start);
         }
-        self.places.literals = literals;
     }
 
     /// Offers the places that an anchor of the rule at `at` leads to.
@@ -265,24 +282,17 @@ impl Pass<'_> {
     pub(super) fn offer_tokens(&mut self, runs: &Runs, led: &mut Vec<u32>) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        let (mut scanned, mut prefixed) = (0, 0);
+        let mut scanned = 0;
         for run in &runs.tokens {
             let to = run.end - TOKEN_RUN + 1;
             let from = run.start.saturating_sub(layer.tokens.reach).max(scanned);
             layer.tokens.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
             scanned = to;
-            if !bytes[run.start..run.end].iter().any(u8::is_ascii_digit) {
-                continue;
-            }
-            let prefixes = &layer.prefixes;
-            let from = run.start.saturating_sub(prefixes.reach).max(prefixed);
-            prefixes.table.find(bytes, from, to, |span, prefix| {
-                self.offer_each(&prefixes.rules[prefix as usize], span.start);
-            });
-            prefixed = to;
-            if let Some(reach) = layer.led_reach {
+            if let Some(reach) = layer.led_reach
+                && runs.has_digit(run.start, run.end)
+            {
                 let from = run.start.saturating_sub(reach);
-                self.words.led_rules(&layer.words, &self.haystack, (from, to), led);
+                self.words.led_rules(&layer.words, (from, to), led);
                 for &rule in led.iter().filter(|&&rule| self.wants[rule as usize]) {
                     let Gate::TokenByKeyword { reach } = layer.rules[rule as usize].matcher.gate
                     else {
@@ -362,27 +372,21 @@ impl Pass<'_> {
         let bytes = self.haystack.bytes;
         let before = layer.weak_reach + WINDOW_AFTER + CHAR;
         let after = WINDOW_BEFORE + CHAR + 1;
-        for at in 0..self.words.in_field().len() {
-            let word = self.words.in_field()[at];
+        let (hits, field) = self.places.take_leads();
+        for &word in &field {
             self.lead_weak(word, (0, after));
         }
-        for at in 0..self.words.context().len() {
-            let WordHit { start, word, .. } = self.words.context()[at];
+        for &WordHit { start, word, .. } in &hits {
             self.lead_weak(word, (start.saturating_sub(before), start + after));
         }
 
         // Of the rest every match has a digit near its start.
         let table = &layer.by_words;
-        if table.shapes.is_empty() {
-            return;
-        }
-        let in_field = self.words.in_field().len();
         let (mut first, mut last) = (0, 0);
         let mut known = None;
         let (mut scanned, mut at) = (0, 0);
-        loop {
-            let hits = self.words.context();
-            let near_field = in_field > 0 && at <= after + table.reach;
+        while !table.shapes.is_empty() {
+            let near_field = !field.is_empty() && at <= after + table.reach;
             if !near_field {
                 // On to the next word.
                 let Some(next) = hits.get(first) else { break };
@@ -392,24 +396,22 @@ impl Pass<'_> {
             at = runs.digits_end(start);
             let from = start.saturating_sub(table.reach).max(scanned);
             scanned = at;
-            let near = |hit: &WordHit| hit.start + after + table.reach > start;
-            while hits.get(first).is_some_and(|hit| !near(hit)) {
+            while hits.get(first).is_some_and(|hit| hit.start + after + table.reach <= start) {
                 first += 1;
             }
             last = last.max(first);
             while hits.get(last).is_some_and(|hit| hit.start < at + before) {
                 last += 1;
             }
-            let near_field = in_field > 0 && start <= after + table.reach;
+            let near_field = !field.is_empty() && start <= after + table.reach;
             if first == last && !near_field {
                 continue;
             }
             if known != Some((first, last, near_field)) {
                 known = Some((first, last, near_field));
                 self.places.next_round();
-                let field = if near_field { self.words.in_field() } else { &[] };
-                let near = self.words.context()[first..last].iter().map(|hit| hit.word);
-                for word in near.chain(field.iter().copied()) {
+                let field = if near_field { &field[..] } else { &[] };
+                for &word in hits[first..last].iter().map(|hit| &hit.word).chain(field) {
                     for &rule in layer.words.weak(word) {
                         self.places.led_in[rule as usize] = self.places.round;
                     }
@@ -426,6 +428,8 @@ impl Pass<'_> {
                 }
             });
         }
+        self.places.leads = hits;
+        self.places.field_leads = field;
     }
 
     /// Lets a context word lead to the rules whose matches may have no digit near.
@@ -458,6 +462,14 @@ impl Pass<'_> {
 }
 
 impl Places {
+    /// The context words that lead, in order.
+    fn take_leads(&mut self) -> (Vec<WordHit>, Vec<u32>) {
+        if !self.leads.is_sorted() {
+            self.leads.sort_unstable();
+        }
+        (std::mem::take(&mut self.leads), std::mem::take(&mut self.field_leads))
+    }
+
     fn next_round(&mut self) {
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {

@@ -232,7 +232,7 @@ fn every_gate_is_represented() {
         .rules
         .iter()
         .filter(|rule| rule.is_led_by_context(DEFAULT_MIN_SCORE));
-    assert_eq!(gated.count(), 2);
+    assert_eq!(gated.count(), 3);
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Pass<'_> {
         self.try_at(rule, start);
     }
 
-    fn keyword_near(&mut self, rule: u32, start: usize) -> bool {
+    fn keyword_near(&self, rule: u32, start: usize) -> bool {
         self.words.keyword_near(&self.layer.words, &self.haystack, rule as usize, start)
     }
 
