@@ -138,7 +138,9 @@ impl Matcher {
         }
         let properties = hir.properties();
         let digit_within = match gate {
-            Gate::Digits { .. } | Gate::Digit { .. } => signal::digit(&nfa, gate::DIGIT_REACH),
+            Gate::Digits { .. } | Gate::Digit { .. } | Gate::Inner { .. } => {
+                signal::digit(&nfa, gate::DIGIT_REACH)
+            }
             Gate::Prefix(_) | Gate::Keywords => {
                 let of_value = properties.maximum_len().filter(|_| rule.min_digits > 0);
                 signal::digit(&nfa, FAR_DIGIT).or(of_value)

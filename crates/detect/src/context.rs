@@ -147,7 +147,7 @@ impl WordIndex {
             let explain = contextual(&rule.negative_context);
             // A few letters stand everywhere, and matches hardly anywhere.
             let (short, asked): (Vec<&String>, Vec<&String>) =
-                rule.keywords.iter().partition(|word| word.len() < EAGER && !is_led && !is_keyed);
+                rule.keywords.iter().partition(|word| is_late(word) && !is_led && !is_keyed);
             late.push(short.iter().map(|word| word.as_bytes().to_vec()).collect());
             let asked: Vec<u32> =
                 asked.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
@@ -213,6 +213,11 @@ impl WordIndex {
     /// Those that it leads to anywhere.
     pub(crate) fn far(&self, word: u32) -> &[u32] {
         &self.far[word as usize]
+    }
+
+    /// Whether the rule has keywords that are found with all other words.
+    pub(crate) fn has_keywords(&self, rule: usize) -> bool {
+        !self.asked[rule].is_empty() && self.late[rule].is_empty()
     }
 
     /// Whether anything near a match of `rule` could change its score.
@@ -437,8 +442,10 @@ impl Found {
 /// A look-up passes the words of a block that it does not ask for.
 const BLOCK: usize = 256;
 
-/// Shorter keywords are looked for only where a match needs one.
-const EAGER: usize = 4;
+/// Whether a keyword stands everywhere, so that it is looked for only where a match needs one.
+fn is_late(keyword: &str) -> bool {
+    keyword.len() < 4 && keyword.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
 
 /// Whether one of these keywords stands in the field's name, if that counts at `start`.
 fn late_in_field(late: &[Vec<u8>], haystack: &Haystack<'_>, start: usize) -> bool {

@@ -176,8 +176,10 @@ impl Layer {
                     true
                 }
                 Gate::Prefix(literals) => {
-                    !literals.iter().all(|text| gate::is_telling(&sets(text)))
+                    matcher.digit_near().is_some()
+                        && !literals.iter().all(|text| gate::is_telling(&sets(text)))
                 }
+                Gate::Inner { .. } => matcher.digit_near().is_some(),
                 Gate::Shape => !gate::is_telling(matcher.gate_shape()),
                 _ => false,
             };
@@ -199,7 +201,13 @@ impl Layer {
                 Gate::Token { reach } => tables.tokens.add(number, &matcher, *reach),
                 Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
                 // Words lead to the weak; without, they are searched for.
-                Gate::Prefix(_) | Gate::InnerShape { .. } | Gate::Shape | Gate::Open if is_weak => {
+                Gate::Prefix(_)
+                | Gate::Inner { .. }
+                | Gate::InnerShape { .. }
+                | Gate::Shape
+                | Gate::Open
+                    if is_weak =>
+                {
                     open.push(number);
                 }
                 Gate::Prefix(list) => {

@@ -146,6 +146,7 @@ impl Lexicon {
     /// Of these literals the ones that are [known](Headed::is_known), by their places in the list.
     pub(crate) fn new<'l>(literals: impl Iterator<Item = Headed<'l>>) -> Self {
         let mut lexicon = Self::default();
+        let mut fewest = Vec::new();
         for (number, literal) in (0u32..).zip(literals) {
             lexicon.texts.push(Box::from(literal.text));
             let Some(key) = literal.key() else { continue };
@@ -157,7 +158,9 @@ impl Lexicon {
                 Key::Begun { start, len } => {
                     lexicon.has_begun = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
-                    (start, begun(first_bytes(&literal.text[start..]), len))
+                    let bytes = first_bytes(&literal.text[start..]);
+                    fewest.push(begun(bytes, BEGUN[1]));
+                    (start, begun(bytes, len))
                 }
                 Key::Lead { start } => {
                     lexicon.has_leads = true;
@@ -174,9 +177,9 @@ impl Lexicon {
         lexicon.bits = vec![0; 1 << log];
         let first_log = log + 1;
         lexicon.first_shift = 64 - first_log;
-        for entry in &lexicon.entries {
-            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= two_bits(entry.hash);
-        }
+        let of_entries = lexicon.entries.iter().map(|entry| entry.hash);
+        let hashes: Vec<u64> = of_entries.chain(fewest).collect();
+        hashes.into_iter().for_each(|hash| lexicon.hold(hash));
         let shift = lexicon.first_shift;
         lexicon.first = (0..=1u64 << first_log)
             .map(|bucket| lexicon.entries.partition_point(|entry| entry.hash >> shift < bucket))
@@ -230,12 +233,20 @@ impl Lexicon {
         bytes: u64,
         found: &mut impl FnMut(usize, u32),
     ) {
-        for len in BEGUN {
-            let hash = begun(bytes, len);
+        // All that has its first bytes, however many count, is held by the fewest.
+        let [long, short] = BEGUN;
+        let first = begun(bytes, short);
+        if self.may_hold(first) {
+            self.look(haystack, at, first, found);
+            let hash = begun(bytes, long);
             if self.may_hold(hash) {
                 self.look(haystack, at, hash, found);
             }
         }
+    }
+
+    fn hold(&mut self, hash: u64) {
+        self.bits[(hash >> self.shift) as usize] |= two_bits(hash);
     }
 
     #[inline(always)]

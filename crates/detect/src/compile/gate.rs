@@ -87,6 +87,14 @@ pub(super) fn choose(
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Gate::Start;
     }
+    // What begins words is found with all other words at no price.
+    let literals = prefixes(hir);
+    let tells = |literal: &Vec<u8>| literal.len() >= TELLING_PREFIX;
+    if starts != Starts::Anywhere
+        && let Some(literals) = literals.as_ref().filter(|literals| literals.iter().all(tells))
+    {
+        return Gate::Prefix(literals.clone());
+    }
     let has_keywords = !rule.keywords.is_empty();
     if has_keywords
         && rule.min_digits > 0
@@ -95,13 +103,14 @@ pub(super) fn choose(
     {
         return Gate::TokenByKeyword { reach };
     }
-    // What begins words is found with all other words at no price.
-    let literals = prefixes(hir);
-    let tells = |literal: &Vec<u8>| literal.len() >= TELLING_PREFIX;
-    if starts != Starts::Anywhere
-        && let Some(literals) = literals.as_ref().filter(|literals| literals.iter().all(tells))
+    // So are rare letters in the middle nearly, where runs without them are not.
+    let inside = inner(hir, &is_rare);
+    if let Some(Gate::Inner { literals: inner, .. }) = &inside
+        && literals.is_none()
+        && inner.iter().all(tells)
+        && inner.iter().all(|text| Window::literal_chance(text) < TELLING)
     {
-        return Gate::Prefix(literals.clone());
+        return inside.expect("it was there a moment ago");
     }
     // A match shorter than a run cannot hold one.
     let min_len = hir.properties().minimum_len().unwrap_or(0);
@@ -119,7 +128,7 @@ pub(super) fn choose(
     if let Some(literals) = literals {
         return Gate::Prefix(literals);
     }
-    if let Some(inner) = inner(hir, &is_rare) {
+    if let Some(inner) = inside {
         return inner; // before keywords, which only say that a match is somewhere around
     }
     if has_keywords {

@@ -43,6 +43,12 @@ impl Window {
         rarest(sets, 4).1
     }
 
+    /// The same of a literal.
+    pub(crate) fn literal_chance(text: &[u8]) -> f32 {
+        let sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::either_case(byte)).collect();
+        Self::least_chance(&sets)
+    }
+
     /// About how often it stands in ordinary text, places taken as independent.
     pub(crate) fn chance(&self) -> f32 {
         self.0.iter().map(|set| chance(*set)).product()
@@ -154,7 +160,7 @@ impl Windows {
 /// Spreads the windows with these numbers over buckets.
 fn spread(windows: &[Window], numbers: &[u32], per_bucket: usize) -> (Tables, Vec<Vec<u32>>) {
     if numbers.is_empty() {
-        return (Tables { groups: Vec::new(), all: vec![[0; 128]; PLACES] }, Vec::new());
+        return (Tables { groups: Vec::new(), all: Vec::new() }, Vec::new());
     }
     let groups = numbers.len().div_ceil(per_bucket * GROUP).clamp(1, MAX_GROUPS);
     let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];

@@ -224,13 +224,14 @@ impl Pass<'_> {
         for &(start, literal) in &anchors {
             for &rule in &layer.literals[literal as usize].anchor_of {
                 let matcher = &layer.rules[rule as usize].matcher;
+                // An anchor inside may have the digit before it.
                 let has_digit = |within| {
                     runs.has_digit(start.saturating_sub(matcher.lead.1), start + within + 1)
+                        || matches!(matcher.gate, Gate::Inner { .. })
                 };
-                if !self.wants(rule) || !matcher.digit_within.is_none_or(has_digit) {
-                    continue;
+                if self.wants(rule) && matcher.digit_within.is_none_or(has_digit) {
+                    self.offer_anchor(rule, start);
                 }
-                self.offer_anchor(rule, start);
             }
         }
         self.places.anchors = anchors;

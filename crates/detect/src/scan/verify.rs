@@ -139,6 +139,10 @@ impl Pass<'_> {
         {
             return;
         }
+        // A walk costs more than most keywords.
+        if self.layer.words.has_keywords(rule as usize) && !self.keyword_near(rule, start) {
+            return;
+        }
         self.try_at(rule, start);
     }
 
@@ -161,7 +165,6 @@ impl Pass<'_> {
         };
         state.steps += walk.steps as u64;
         let useful = match walk.end {
-            // Asked for after the walk: it is mostly short, and words have to be looked for.
             Some(end) if self.keyword_near(rule, start) => {
                 self.judge(rule, Span { start, end });
                 end - start
