@@ -69,7 +69,7 @@ pub(crate) fn patient(mut options: ServerOptions) -> ServerOptions {
     options
 }
 
-fn layout(settings: &Settings) -> Layout {
+pub(crate) fn layout(settings: &Settings) -> Layout {
     let mut layout = Layout::new(&settings.data_dir, &settings.keys_dir);
     layout.store = match &settings.store {
         Store::Folder(path) => StoreLayout::Folder(Some(path.clone())),

@@ -85,10 +85,12 @@ pub mod testing;
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{ObjectKey, RetentionClass, SegmentId};
 pub use object::{
-    FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore, S3Settings,
-    S3Store, list_all,
+    Check, FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore,
+    S3Settings, S3Store, Verdict, check_store, list_all,
 };
-pub use segment::{IndexEntry, Location, SegmentIndex, read_record};
+pub use segment::{
+    IndexEntry, Location, SegmentIndex, read_record, read_records, segment_overhead,
+};
 pub use spool::{
     Clock, DamagedFile, Flushed, Recovered, RecoveredRecord, RecoveredSegment, Spool, SpoolLimits,
     SpoolStatus,

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join;
 use oubliette_seal::SealedBody;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,12 +30,14 @@ pub use self::limits::SpoolLimits;
 pub use self::recovery::{DamagedFile, Recovered, RecoveredRecord, RecoveredSegment};
 pub use self::state::SpoolStatus;
 use self::state::{Shared, record_cost};
-use self::writer::{Append, Command, CreateFile, Writer, real_files};
+use self::writer::{Append, Command, CreateFile, Record, Writer, real_files};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::blocking;
-use crate::key::RetentionClass;
+use crate::key::{ObjectKey, RetentionClass};
 use crate::object::ObjectStore;
-use crate::segment::{FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record};
+use crate::segment::{
+    FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record, read_records,
+};
 
 /// Tells the time as Unix seconds. Segments are named by it; nothing else depends on it.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -131,13 +134,52 @@ impl Spool {
         &self,
         records: Vec<(SealedBody, RetentionClass)>,
     ) -> Result<Vec<Location>, StoreError> {
+        let records = records.into_iter().map(|(body, class)| (body.into(), class)).collect();
+        self.append_records(records).await
+    }
+
+    /// Appends the records at these locations once more, each in its class, so that the segments
+    /// they lie in can go: the way mostly dead segments become full ones. Returns where each lies
+    /// now, and `None` for those that cannot be had as whole records: they are gone or damaged.
+    ///
+    /// The records are as they were, under the same keys; until the caller has moved its rows both
+    /// copies can be read. They are in memory meanwhile: the caller bounds them.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_all`](Spool::append_all), and `Retry` if the object store cannot answer.
+    pub async fn copy_all(
+        &self,
+        locations: &[Location],
+    ) -> Result<Vec<Option<Location>>, StoreError> {
+        let mut records = Vec::with_capacity(locations.len());
+        let mut found = Vec::with_capacity(locations.len());
+        for (location, bytes) in locations.iter().zip(self.read_all(locations).await) {
+            let record = match bytes {
+                Ok(bytes) => Record::read_back(bytes),
+                Err(error) => match error.kind() {
+                    StoreErrorKind::NotFound | StoreErrorKind::Damaged => None,
+                    _ => return Err(error),
+                },
+            };
+            found.push(record.is_some());
+            records.extend(record.map(|record| (record, location.object_key.class())));
+        }
+        let mut copies = self.append_records(records).await?.into_iter();
+        Ok(found.into_iter().map(|found| if found { copies.next() } else { None }).collect())
+    }
+
+    async fn append_records(
+        &self,
+        records: Vec<(Record, RetentionClass)>,
+    ) -> Result<Vec<Location>, StoreError> {
         if self.shared.is_closed() {
             return Err(StoreError::closed());
         }
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let cost = records.iter().map(|(body, _)| record_cost(body.record().len())).sum();
+        let cost = records.iter().map(|(record, _)| record_cost(record.len())).sum();
         self.shared.reserve(cost)?;
         let (reply, answer) = oneshot::channel();
         self.send(Command::Append(Append { records, cost, reply }))?;
@@ -168,6 +210,46 @@ impl Spool {
             }
         }
         read_record(&*self.shared.store, location).await
+    }
+
+    /// Reads many records, in the order of the locations, each with an error of its own: from the
+    /// spool where their segments are here, the others as [`read_records`] does.
+    ///
+    /// What is asked for is in memory at the end: the caller bounds it.
+    pub async fn read_all(&self, locations: &[Location]) -> Vec<Result<Bytes, StoreError>> {
+        let is_here = |location: &Location| self.shared.local_file(location.object_key).is_some();
+        let (here, away): (Vec<_>, Vec<_>) = locations.iter().copied().partition(is_here);
+        let (mut here, mut away) = join(
+            async {
+                let mut records = Vec::with_capacity(here.len());
+                for location in &here {
+                    records.push((*location, self.read(location).await));
+                }
+                records.into_iter()
+            },
+            async {
+                let records = read_records(&*self.shared.store, &away).await;
+                away.iter().copied().zip(records).collect::<Vec<_>>().into_iter()
+            },
+        )
+        .await;
+        let mut next_here = here.next();
+        let answer = |location: &Location| {
+            // Both keep the order, so the next of one of them it is.
+            if next_here.as_ref().is_some_and(|(of, _)| of == location) {
+                let answer = std::mem::replace(&mut next_here, here.next());
+                answer.expect("just seen").1
+            } else {
+                away.next().expect("every location is in one of the two").1
+            }
+        };
+        locations.iter().map(answer).collect()
+    }
+
+    /// Whether a segment's file is in the spool, and the object store may not have it yet.
+    #[must_use]
+    pub fn holds(&self, key: &ObjectKey) -> bool {
+        self.shared.local_file(*key).is_some()
     }
 
     /// Where the spool stands. Cheap: no disk is touched.

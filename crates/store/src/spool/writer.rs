@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use oubliette_seal::SealedBody;
+use bytes::Bytes;
+use oubliette_keytree::{AccountTag, LeafAddress};
+use oubliette_seal::{RecordRef, SealedBody};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
@@ -37,10 +39,37 @@ pub(super) enum Command {
 }
 
 pub(super) struct Append {
-    pub(super) records: Vec<(SealedBody, RetentionClass)>,
+    pub(super) records: Vec<(Record, RetentionClass)>,
     /// What has been reserved for them.
     pub(super) cost: u64,
     pub(super) reply: oneshot::Sender<Result<Vec<Location>, StoreError>>,
+}
+
+/// A record to be appended: one that was just sealed, or one that the store gave back.
+pub(super) struct Record {
+    bytes: Bytes,
+    account: AccountTag,
+    address: LeafAddress,
+}
+
+impl Record {
+    /// A record that was read back, if it is one.
+    pub(super) fn read_back(bytes: Bytes) -> Option<Self> {
+        let record = RecordRef::parse(&bytes).ok()?;
+        let (account, address) = (record.header().account(), record.header().address());
+        Some(Self { bytes, account, address })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl From<SealedBody> for Record {
+    fn from(body: SealedBody) -> Self {
+        let (account, address) = (body.account(), body.address());
+        Self { bytes: body.into_record().into(), account, address }
+    }
 }
 
 /// A file as the writer needs it, so that tests can make it fail.
@@ -222,9 +251,9 @@ impl Writer {
         let mut locations = Vec::with_capacity(append.records.len());
         let mut placed_cost = 0;
         for (record, class) in append.records {
-            match self.segment_for(class, record.record().len(), full) {
+            match self.segment_for(class, record.len(), full) {
                 Ok(segment) => {
-                    let cost = record_cost(record.record().len());
+                    let cost = record_cost(record.len());
                     placed_cost += cost;
                     segment.reserved += cost;
                     locations.push(segment.push(&record));
@@ -407,13 +436,13 @@ fn begin(
 }
 
 impl OpenSegment {
-    fn push(&mut self, record: &SealedBody) -> Location {
-        let bytes = record.record();
+    fn push(&mut self, record: &Record) -> Location {
+        let bytes = &record.bytes[..];
         let entry = IndexEntry {
             offset: self.len,
             len: u32::try_from(bytes.len()).expect("a record's length has 32 bits"),
-            account: record.account(),
-            address: record.address(),
+            account: record.account,
+            address: record.address,
         };
         self.buffer.extend_from_slice(&frame_header(bytes).expect("seal makes no longer records"));
         self.buffer.extend_from_slice(bytes);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::ObjectKey;
-use crate::object::{LifecycleRule, ObjectPage, ObjectStore};
+use crate::object::{Check, LifecycleRule, ObjectPage, ObjectStore};
 
 /// How often what goes wrong, in percent of the operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +34,7 @@ pub struct FailingStore {
     random: AtomicU64,
     down: AtomicBool,
     injected: AtomicU64,
+    calls: AtomicU64,
 }
 
 impl FailingStore {
@@ -46,6 +47,7 @@ impl FailingStore {
             random: AtomicU64::new(seed),
             down: AtomicBool::new(false),
             injected: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
         }
     }
 
@@ -63,6 +65,12 @@ impl FailingStore {
     #[must_use]
     pub fn injected(&self) -> u64 {
         self.injected.load(Ordering::SeqCst)
+    }
+
+    /// How many operations have been asked for so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
     }
 
     /// The next number of SplitMix64: good enough to spread faults, and a dependency less.
@@ -87,6 +95,7 @@ impl FailingStore {
         &self,
         operation: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         // All are drawn each time, so that one percentage does not shift the course of the others.
         let (fail, lose, delay) = (
@@ -155,5 +164,9 @@ impl ObjectStore for FailingStore {
 
     async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError> {
         self.disturb(self.inner.sweep(unix_seconds)).await
+    }
+
+    async fn capabilities(&self, key: &ObjectKey) -> Vec<Check> {
+        self.inner.capabilities(key).await
     }
 }
