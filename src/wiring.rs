@@ -85,6 +85,7 @@ pub(crate) fn layout(settings: &Settings) -> Layout {
         min_free_bytes: settings.spool.min_free_bytes,
         segment_bytes: settings.spool.segment_bytes,
         max_age: settings.spool.max_age,
+        verify_uploads: settings.spool.verify_uploads,
         ..SpoolLimits::default()
     };
     layout

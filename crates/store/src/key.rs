@@ -38,7 +38,7 @@ impl RetentionClass {
 
     /// The classes that segments are put into: few enough that their segments are not many small
     /// ones and that their rules fit into any bucket, close enough that ciphertext whose key is
-    /// gone stays at most half as long again. A sweep takes it out before.
+    /// gone stays less than as long again. A sweep takes it out before.
     pub const LADDER: [u16; 24] = [
         1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365, 548, 730, 1096, 1826,
         3653, 36_500,

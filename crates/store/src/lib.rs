@@ -61,7 +61,7 @@
 //!   folder, has been synced. A file whose write or sync fails is never written or synced again;
 //!   its appends fail, what it had acknowledged before is copied to a fresh file.
 //! - A spool file goes only after every byte of it has been checked against the SHA-256 of its
-//!   trailer, uploaded, and the object's size confirmed.
+//!   trailer, uploaded, read back and compared.
 //! - An upload may be repeated at will. No conditional request is made.
 //! - A file that is not as it was written is kept in `damaged/` and reported; its whole records go
 //!   on under their old places.

@@ -1,5 +1,6 @@
 //! The spool: local files that acknowledge fast and become segments.
 
+mod disk;
 mod limits;
 mod recovery;
 mod state;
@@ -7,12 +8,14 @@ mod uploader;
 mod writer;
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod sim_disk;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
@@ -26,11 +29,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::disk::{Disk, RealDisk};
 pub use self::limits::SpoolLimits;
 pub use self::recovery::{DamagedFile, Recovered, RecoveredRecord, RecoveredSegment};
 pub use self::state::SpoolStatus;
 use self::state::{Shared, record_cost};
-use self::writer::{Append, Command, CreateFile, Record, Writer, real_files};
+use self::writer::{Append, Command, Record, Writer};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::blocking;
 use crate::key::{ObjectKey, RetentionClass};
@@ -78,26 +82,26 @@ impl Spool {
         store: Arc<dyn ObjectStore>,
         clock: Clock,
     ) -> Result<(Self, Recovered), StoreError> {
-        Self::open_with(dir.into(), limits, store, clock, real_files()).await
+        Self::open_on(Arc::new(RealDisk), dir.into(), limits, store, clock).await
     }
 
-    async fn open_with(
+    async fn open_on(
+        disk: Arc<dyn Disk>,
         dir: PathBuf,
         limits: SpoolLimits,
         store: Arc<dyn ObjectStore>,
         clock: Clock,
-        create: CreateFile,
     ) -> Result<(Self, Recovered), StoreError> {
         limits.check()?;
-        let folder = dir.clone();
+        let (folder, on) = (dir.clone(), Arc::clone(&disk));
         let (lock, (state, recovered)) = blocking(move || {
-            let lock = recovery::take_folder(&folder)?;
-            Ok((lock, recovery::recover(&folder)?))
+            let lock = recovery::take_folder(&*on, &folder)?;
+            Ok((lock, recovery::recover(&*on, &folder)?))
         })
         .await?;
-        let shared = Arc::new(Shared::new(dir, limits, store, clock, lock, state));
+        let shared = Arc::new(Shared::new(dir, disk, limits, store, clock, lock, state));
         let (commands, received) = channel();
-        let writer = Writer::new(Arc::clone(&shared), create);
+        let writer = Writer::new(Arc::clone(&shared));
         std::thread::Builder::new()
             .name("oubliette-spool".into())
             .spawn(move || writer.run(&received))
@@ -195,14 +199,14 @@ impl Spool {
     /// `Invalid` for a location that no record has; otherwise as [`ObjectStore::get_range`].
     pub async fn read(&self, location: &Location) -> Result<Bytes, StoreError> {
         frame_range(location)?;
-        // A file may be renamed or uploaded and removed between the look at the books and the look
-        // at the disk, and only forwards: after as many tries as there are steps it is uploaded.
-        for _ in 0..3 {
+        for attempt in 0..FILE_TRIES {
             let Some(path) = self.shared.local_file(location.object_key) else { break };
             let at = *location;
-            match blocking(move || read_local(&path, &at)).await {
+            let disk = Arc::clone(&self.shared.disk);
+            match blocking(move || read_local(&*disk, &path, &at)).await {
                 Ok(Some(record)) => return Ok(record),
-                Ok(None) => {}
+                // Renamed or removed since the look at the books, which will say so in a moment.
+                Ok(None) => tokio::time::sleep(Duration::from_millis(attempt)).await,
                 // Perhaps it was uploaded before the disk spoilt it.
                 Err(error) => {
                     return read_record(&*self.shared.store, location).await.or(Err(error));
@@ -317,17 +321,21 @@ impl fmt::Debug for Spool {
     }
 }
 
+/// How often a file is looked for that the books say is there: the pauses grow by a millisecond.
+const FILE_TRIES: u64 = 12;
+
 /// Reads a record from a spool file; `None` if the file has gone meanwhile.
-fn read_local(path: &Path, location: &Location) -> Result<Option<Bytes>, StoreError> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|error| StoreError::disk("a spool file cannot be read", error))?,
-    };
+fn read_local(
+    disk: &dyn Disk,
+    path: &Path,
+    location: &Location,
+) -> Result<Option<Bytes>, StoreError> {
     let mut frame = vec![0; FRAME_HEADER_LEN + location.len as usize];
-    match file.read_exact_at(&mut frame, location.offset) {
+    match disk.read_at(path, location.offset, &mut frame) {
         Ok(()) if check_frame(&frame, location.len) => {
             Ok(Some(Bytes::from(frame).slice(FRAME_HEADER_LEN..)))
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             Err(StoreError::disk("a spool file cannot be read", error))
         }

@@ -20,6 +20,8 @@ pub struct Faults {
     pub fail: u8,
     /// Does it and loses the reply: the caller sees an error.
     pub lose_reply: u8,
+    /// Alters a byte on the way, of what is written or of what is read, and says that all is well.
+    pub corrupt: u8,
     /// Waits up to [`Faults::longest_delay`] first.
     pub delay: u8,
     /// The longest wait.
@@ -86,6 +88,21 @@ impl FailingStore {
         self.draw() % 100 < u64::from(percent)
     }
 
+    /// Flips a bit of one byte. Another bit on the way in than on the way out, so that no comparison
+    /// is fooled by the same accident twice.
+    fn perhaps_altered(&self, bytes: Bytes, bit: u8) -> Bytes {
+        let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let (happens, at) = (self.happens(faults.corrupt), self.draw());
+        if !happens || bytes.is_empty() {
+            return bytes;
+        }
+        self.injected.fetch_add(1, Ordering::SeqCst);
+        let mut bytes = bytes.to_vec();
+        let at = usize::try_from(at % bytes.len() as u64).expect("below a length");
+        bytes[at] ^= bit;
+        bytes.into()
+    }
+
     fn fault(&self, message: &'static str) -> StoreError {
         self.injected.fetch_add(1, Ordering::SeqCst);
         StoreError::new(StoreErrorKind::Retry, message)
@@ -131,11 +148,13 @@ impl fmt::Debug for FailingStore {
 #[async_trait]
 impl ObjectStore for FailingStore {
     async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), StoreError> {
+        let body = self.perhaps_altered(body, 0x10);
         self.disturb(self.inner.put(key, body)).await
     }
 
     async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
-        self.disturb(self.inner.get_range(key, range)).await
+        let bytes = self.disturb(self.inner.get_range(key, range)).await?;
+        Ok(self.perhaps_altered(bytes, 0x20))
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
