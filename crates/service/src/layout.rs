@@ -83,6 +83,9 @@ pub struct Options {
     pub rule_limits: Limits,
     /// The time between expiries in the background. Default one minute.
     pub expire_every: Duration,
+    /// The shortest time between two sweeps of the store in the background. A sweep lists the whole
+    /// store, which a bucket of 100,000 segments answers with 100 requests. Default 15 minutes.
+    pub sweep_every: Duration,
 }
 
 impl Default for Options {
@@ -95,6 +98,7 @@ impl Default for Options {
             min_score: None,
             rule_limits: Limits::default(),
             expire_every: Duration::from_secs(60),
+            sweep_every: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -146,13 +150,7 @@ impl Layout {
         .await
         .map_err(|_| ServiceError::internal("opening the data folder failed"))?;
         let (catalog, tree, service_key) = opened?;
-        let store: Arc<dyn ObjectStore> = match &layout.store {
-            StoreLayout::Folder(folder) => {
-                let objects = folder.clone().unwrap_or_else(|| layout.data_dir.join("objects"));
-                Arc::new(FolderStore::open(objects).await?)
-            }
-            StoreLayout::S3(settings) => Arc::new(S3Store::connect(settings).await?),
-        };
+        let store = layout.object_store().await?;
         Ok(Components {
             catalog: Arc::new(catalog),
             tree,
@@ -162,6 +160,21 @@ impl Layout {
             clock,
             service_key,
             options,
+        })
+    }
+
+    /// The object store alone, for looking after it: neither catalog nor keys are opened, and a
+    /// service may be running on them.
+    ///
+    /// # Errors
+    /// `Configuration`, with the mend, if the folder or the settings of the bucket are of no use.
+    pub async fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
+        Ok(match &self.store {
+            StoreLayout::Folder(folder) => {
+                let objects = folder.clone().unwrap_or_else(|| self.data_dir.join("objects"));
+                Arc::new(FolderStore::open(objects).await?)
+            }
+            StoreLayout::S3(settings) => Arc::new(S3Store::connect(settings).await?),
         })
     }
 

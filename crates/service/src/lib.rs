@@ -107,11 +107,13 @@ mod pipeline;
 mod policy;
 mod queue;
 mod read;
+mod rebuild;
 mod record;
 mod recover;
 mod reredact;
 mod service_key;
 mod shred;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod tickets;
@@ -127,9 +129,11 @@ pub use layout::{Components, Layout, Options, StoreLayout};
 pub use metrics::{Counters, Status};
 pub use oubliette::{Closed, Oubliette};
 pub use read::ReadBody;
+pub use rebuild::RebuildProgress;
 pub use reredact::{ReredactOutcome, ReredactProgress, ReredactRange};
 pub use service_key::ServiceKey;
 pub use shred::{GenerationChange, ShredOutcome};
+pub use sweep::SweepOutcome;
 pub use tickets::NewGrant;
 
 /// Accounts, exchanges, captures, tickets and whatever else the use cases take and hand out.

@@ -22,6 +22,7 @@ use crate::policy::Policies;
 use crate::queue::Queue;
 use crate::reredact::UnderWay;
 use crate::service_key::ServiceKey;
+use crate::sweep::Sweeping;
 use crate::workers::Workers;
 
 /// The service. Cheap to clone; every clone is the same service.
@@ -74,6 +75,8 @@ impl Oubliette {
             expiry: Expiry::default(),
             orphans: Orphans::default(),
             under_way: Arc::new(UnderWay::default()),
+            sweeping: Sweeping::default(),
+            sweep_every: options.sweep_every,
             wake: Arc::clone(&wake),
             catalog,
             tree,
@@ -142,6 +145,8 @@ pub(crate) struct Inner {
     pub(crate) expiry: Expiry,
     pub(crate) orphans: Orphans,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) sweeping: Sweeping,
+    pub(crate) sweep_every: Duration,
     /// Brings the next round in the background forward.
     pub(crate) wake: Arc<Notify>,
 }

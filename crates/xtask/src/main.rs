@@ -8,6 +8,7 @@
 
 mod bench;
 mod cache;
+mod dictionary;
 mod fuzz;
 mod prerequisite;
 mod process;
@@ -42,6 +43,7 @@ enum Chore {
     Ci,
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
+    TrainDictionary(dictionary::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Ci => process::run(Command::new(workspace_root().join(".ci").join("run"))),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
+        Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

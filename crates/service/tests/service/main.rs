@@ -8,4 +8,5 @@ mod reading;
 mod redacting_again;
 mod starting;
 mod support;
+mod sweeping;
 mod types;
