@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::access::Principal;
 use crate::error::{Result, ServiceError};
 use crate::oubliette::{Inner, Oubliette};
+use crate::policy::new_tree;
 
 /// What a shred did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,11 +85,12 @@ impl Oubliette {
         let off = SettingsChange { capture: Some(false), ..SettingsChange::default() };
         let settings = inner.catalog.change_settings(account, off, &by.actor(), now).await?;
         if let Some(policy) = policy.as_mut() {
-            policy.settings = settings;
+            policy.settings = settings.clone();
         }
         let pending = inner.catalog.mark_account_shredded(account, now).await?;
         inner.leases.drop_account(gate.tag).await;
-        let ops = vec![Op::PruneAccount(gate.tag), Op::CreateAccount(gate.tag)];
+        let mut ops = vec![Op::PruneAccount(gate.tag)];
+        ops.extend(new_tree(gate.tag, &settings, now));
         let generation = inner.committer.commit_shreds(ops, vec![pending.id]).await?;
         inner.metrics.count(|counters| counters.shredded += 1);
         Ok(ShredOutcome { shredded: 1, generation })
@@ -205,8 +207,8 @@ impl Inner {
         }
         self.leases.drop_account(gate.tag).await;
         let mut ops = vec![Op::PruneAccount(gate.tag)];
-        if policy.is_ok() {
-            ops.push(Op::CreateAccount(gate.tag));
+        if let Some(policy) = policy.ok().as_deref().and_then(Option::as_ref) {
+            ops.extend(new_tree(gate.tag, &policy.settings, self.now_ms()));
         }
         self.committer.commit_shreds(ops, vec![shred.id]).await?;
         Ok(())
