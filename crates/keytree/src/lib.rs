@@ -87,6 +87,8 @@ mod op;
 mod page;
 mod page_store;
 mod root;
+#[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+pub mod sabotage;
 pub mod testing;
 mod tree;
 

@@ -29,6 +29,8 @@ pub struct KeyTree {
     committer: Mutex<Committer>,
     pages: Box<dyn PageStore>,
     root: Box<dyn RootStore>,
+    #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+    pub(crate) sabotage: Option<crate::sabotage::Sabotage>,
 }
 
 /// The size of the state.
@@ -85,6 +87,8 @@ impl KeyTree {
             committer: Mutex::new(Committer { next_page, garbage }),
             pages: Box::new(pages),
             root: Box::new(root),
+            #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+            sabotage: None,
         })
     }
 
@@ -107,6 +111,8 @@ impl KeyTree {
                 generation: state.generation.next(),
                 next_page: committer.next_page,
                 replaced: Vec::new(),
+                #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+                sabotage: self.sabotage,
             };
             (state.generation, Applier { draft, accounts: state.accounts, changed: false })
         };
@@ -115,6 +121,8 @@ impl KeyTree {
             return Ok(CommitOutcome { ops, from, to: from, pages_written: 0, bytes_written: 0 });
         }
         let key = RootKey::generate()?;
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        let key = crate::sabotage::root_key(self.sabotage, &*self.root, key)?;
         let sealed = next.draft.seal(key.expose_secret())?;
         let to = next.draft.generation;
         let written = sealed.iter().map(|(id, generation, _)| (*id, *generation));
@@ -213,7 +221,10 @@ impl KeyTree {
         let state = self.state()?;
         let prefix = op::first_of(hour) | (u64::from(number) << 24);
         let living = op::living(&state.top, account, prefix, Lease::PREFIX_LEN);
-        Ok(Lease::new(account, hour, number, living))
+        let lease = Lease::new(account, hour, number, living);
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        let lease = crate::sabotage::lease(self.sabotage, lease);
+        Ok(lease)
     }
 
     /// Whether the account has a tree.

@@ -14,6 +14,7 @@ mod process;
 mod server;
 mod tally;
 mod test;
+mod thief;
 
 use std::process::{Command, ExitCode};
 
@@ -42,6 +43,7 @@ enum Chore {
     Ci,
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
+    Thief(thief::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Ci => process::run(Command::new(workspace_root().join(".ci").join("run"))),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
+        Chore::Thief(arguments) => thief::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
