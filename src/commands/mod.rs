@@ -15,6 +15,7 @@ mod rules;
 mod scan;
 mod serve;
 mod try_rules;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::config::Settings;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Open(arguments) => captures::open(&settings()?, &arguments)?,
         Command::Shred(arguments) => captures::shred(&settings()?, &arguments)?,
         Command::Expire(shown) => captures::expire(&settings()?, shown)?,
+        Command::Verify(arguments) => verify::run(&arguments)?,
         Command::Reredact(arguments) => return reredact::run(&settings()?, &arguments),
         Command::Ticket(command) => access::ticket(&settings()?, &command)?,
         Command::ApiKey(command) => access::api_key(&settings()?, &command)?,

@@ -18,7 +18,7 @@
 //! use std::time::Duration;
 //!
 //! use oubliette_store::{
-//!     FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
+//!     FileStore, FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
 //! };
 //!
 //! # use oubliette_keytree::{AccountTag, Hour, LeafAddress, LeafKey};
@@ -85,8 +85,8 @@ pub mod testing;
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{ObjectKey, RetentionClass, SegmentId};
 pub use object::{
-    FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore, S3Settings,
-    S3Store, list_all,
+    FileStore, FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore,
+    S3Settings, S3Store, list_all,
 };
 pub use segment::{IndexEntry, Location, SegmentIndex, read_record};
 pub use spool::{

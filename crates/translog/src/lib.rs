@@ -37,7 +37,7 @@
 //!     vec![Erased::payloads(account, vec!["22".repeat(32)])],
 //! );
 //! log.prepare(1, &[statement.to_bytes()])?; // on disk, and not in force
-//! let leaves = log.commit()?; // the keys are destroyed: in force
+//! let leaves = log.commit(1)?; // the keys are destroyed: in force
 //! let receipt = Receipt::new(statement, log.inclusion(leaves.start)?);
 //!
 //! let text = serde_json::to_vec(&receipt)?;
@@ -70,5 +70,5 @@ pub use error::{LogError, LogErrorKind};
 pub use key::LogKey;
 pub use log::{Inclusion, Log};
 pub use receipt::{
-    Change, Erased, MAX_RECEIPT_BYTES, Reason, Receipt, Statement, Verified, verify,
+    Change, Erased, Keys, MAX_RECEIPT_BYTES, Reason, Receipt, Statement, Verified, verify,
 };

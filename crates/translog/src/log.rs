@@ -31,13 +31,23 @@ pub struct Log {
     key: LogKey,
     /// The end of what is in force.
     end: u64,
-    /// Written, and not in force: where it ends, and its leaves.
-    prepared: Option<(u64, Vec<Vec<u8>>)>,
+    /// Written, and not in force.
+    prepared: Option<Prepared>,
+    /// Whether the file may hold something beyond the end.
+    has_tail: bool,
     /// Where each leaf lies in the file.
     places: Vec<(u64, u16)>,
     hashes: Hashes,
     /// The signed head.
     checkpoint: String,
+}
+
+/// A batch that waits for its generation.
+#[derive(Debug)]
+struct Prepared {
+    generation: u64,
+    end: u64,
+    leaves: Vec<Vec<u8>>,
 }
 
 /// Where a leaf stands in the log, and what proves it.
@@ -94,6 +104,7 @@ impl Log {
             key,
             end: file::MAGIC.len() as u64,
             prepared: None,
+            has_tail: true,
             places: Vec::new(),
             hashes: Hashes::default(),
             checkpoint: String::new(),
@@ -104,36 +115,46 @@ impl Log {
             log.end = end;
         }
         log.check_signed_before()?;
+        // Before anything else may reach the generation that a dropped batch was written for.
+        log.cut_tail()?;
         log.sign()?;
         Ok(log)
     }
 
     /// Writes leaves durably, to be put in force by [`commit`](Self::commit) or by a root key of
-    /// `generation`. What was prepared before and not put in force is dropped.
+    /// `generation`. What was prepared before and not put in force is dropped. To be called for each
+    /// generation, also without leaves: what was prepared for an attempt that failed must not count
+    /// when another reaches its generation.
     ///
     /// # Errors
     ///
     /// [`Storage`](LogErrorKind::Storage); the log is as it was.
     pub fn prepare(&mut self, generation: u64, leaves: &[Vec<u8>]) -> Result<(), LogError> {
         self.prepared = None;
+        if leaves.is_empty() {
+            return self.cut_tail();
+        }
+        self.has_tail = true;
         let end = file::append(&self.file, self.end, generation, leaves).map_err(|cause| {
             LogError::new(LogErrorKind::Storage, "the log of deletions could not be written")
                 .with_source(cause)
         })?;
-        self.prepared = Some((end, leaves.to_vec()));
+        self.prepared = Some(Prepared { generation, end, leaves: leaves.to_vec() });
         Ok(())
     }
 
-    /// Puts in force what was prepared, and signs the new head. Gives the places of the leaves.
+    /// Puts in force what was prepared for this generation, now that it is reached, and signs the new
+    /// head. Gives the places of the leaves. What was prepared for another one stays out of force.
     ///
     /// # Errors
     ///
     /// [`Damaged`](LogErrorKind::Damaged) only if the arithmetic of the tree fails, which is a bug.
-    pub fn commit(&mut self) -> Result<Range<u64>, LogError> {
+    pub fn commit(&mut self, generation: u64) -> Result<Range<u64>, LogError> {
         let before = self.size();
-        if let Some((end, leaves)) = self.prepared.take() {
-            self.take(self.end, &leaves)?;
-            self.end = end;
+        if let Some(prepared) = self.prepared.take_if(|it| it.generation == generation) {
+            self.take(self.end, &prepared.leaves)?;
+            self.end = prepared.end;
+            self.has_tail = false;
             self.sign()?;
         }
         Ok(before..self.size())
@@ -255,6 +276,18 @@ impl Log {
         }
         files.push(("checkpoint".to_owned(), self.checkpoint.clone().into_bytes()));
         Ok(files)
+    }
+
+    fn cut_tail(&mut self) -> Result<(), LogError> {
+        if self.has_tail {
+            let cut = self.file.set_len(self.end).and_then(|()| self.file.sync_data());
+            cut.map_err(|cause| {
+                LogError::new(LogErrorKind::Storage, "the log of deletions could not be written")
+                    .with_source(cause)
+            })?;
+            self.has_tail = false;
+        }
+        Ok(())
     }
 
     /// Takes leaves of a batch that begins at `start` into the tree.

@@ -10,6 +10,7 @@ use oubliette_catalog::{
 };
 use oubliette_keytree::sabotage::{Loot, Sabotage};
 use oubliette_redact::CapturedBody;
+use oubliette_service::translog::{Receipt, verify};
 use oubliette_service::{
     Envelope, ManualClock, NewGrant, Oubliette, PartOutcome, Principal, ReredactRange,
     ServiceErrorKind,
@@ -109,6 +110,7 @@ struct Life {
     retention: BTreeMap<AccountId, u16>,
     book: Vec<Body>,
     trove: Trove,
+    receipts: Vec<Receipt>,
     told: Told,
 }
 
@@ -157,7 +159,22 @@ impl Life {
         // What a fault has left undone is finished at the next start, and what is over expires.
         self.restart().await?;
         self.expire().await;
+        if self.broken.is_none() {
+            self.check_receipts().await;
+        }
         Ok(())
+    }
+
+    /// Whatever went wrong meanwhile: what was handed out still holds, and stands in the log once.
+    async fn check_receipts(&self) {
+        self.service().verify_keys(&operator()).await.unwrap();
+        let key = self.service().log_public_key();
+        let log = std::fs::read(self.folder.path().join("data/log/leaves")).unwrap();
+        for receipt in &self.receipts {
+            verify(&serde_json::to_vec(receipt).unwrap(), &key).unwrap();
+            let leaf = receipt.shred.to_bytes();
+            assert_eq!(memchr::memmem::find_iter(&log, &leaf).count(), 1, "{receipt:?}");
+        }
     }
 
     async fn begin(broken: Option<Sabotage>) -> Self {
@@ -179,6 +196,7 @@ impl Life {
             retention: BTreeMap::new(),
             book: Vec::new(),
             trove: Trove::default(),
+            receipts: Vec::new(),
             told: Told::default(),
         };
         for which in 0..ACCOUNTS {
@@ -364,7 +382,10 @@ impl Life {
         let (account, exchange) = (body.account.clone(), body.exchange.clone());
         let done = self.service().shred(&owner(&account), &account, &exchange, parts).await;
         let fate = match done {
-            Ok(_) => Fate::Dead,
+            Ok(done) => {
+                self.receipts.extend(done.receipt);
+                Fate::Dead
+            }
             Err(error) if error.kind() == ServiceErrorKind::NotFound => return,
             Err(_) => Fate::Open,
         };

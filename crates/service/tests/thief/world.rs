@@ -11,6 +11,7 @@ use oubliette_keytree::{
     FileRootStore, Generation, KeyTree, KeyTreeError, KeyTreeErrorKind, Op, PageId, PageStore,
     Root, RootStore,
 };
+use oubliette_service::translog::{Log, LogKey};
 use oubliette_service::{Components, ManualClock, Options, Oubliette, ServiceError, ServiceKey};
 use oubliette_store::{FolderStore, SpoolLimits};
 use tempfile::TempDir;
@@ -137,6 +138,7 @@ pub(crate) fn folder() -> TempDir {
 }
 
 pub(crate) const SERVICE_KEY: [u8; 32] = [0x5e; 32];
+const LOG_SEED: [u8; 32] = [0x10; 32];
 
 /// Starts the service; waits until an earlier life on the folder has let go of it.
 pub(crate) async fn start(
@@ -169,10 +171,18 @@ pub(crate) async fn start(
         });
         tree.commit(&crowd.collect::<Vec<_>>())?;
     }
+    let log = Log::open(
+        data.join("log"),
+        LogKey::from_seed(&LOG_SEED),
+        tree.status()?.generation.number(),
+    );
+    let store = Arc::new(FolderStore::open(data.join("objects")).await.unwrap());
     Oubliette::start(Components {
+        log: log.unwrap(),
+        log_store: Arc::clone(&store) as _,
         catalog: Arc::new(catalog),
         tree,
-        store: Arc::new(FolderStore::open(data.join("objects")).await.unwrap()),
+        store,
         spool_dir: data.join("spool"),
         spool: SpoolLimits { min_free_bytes: 0, segment_bytes: 1 << 20, ..SpoolLimits::default() },
         clock: Arc::clone(clock) as _,

@@ -1,5 +1,6 @@
 //! Object stores: where segments go, and the contract every implementation keeps.
 
+mod files;
 mod folder;
 mod lifecycle;
 mod memory;
@@ -11,6 +12,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::files::FileStore;
 pub use self::folder::FolderStore;
 pub use self::lifecycle::LifecycleRule;
 pub use self::memory::MemoryStore;

@@ -48,7 +48,7 @@ fn a_receipt(size: u64, of: u64) -> (tempfile::TempDir, Log, Receipt) {
     let mut log = open(folder.path(), 0).unwrap();
     let leaves: Vec<_> = (0..size).map(|n| statement(n).to_bytes()).collect();
     log.prepare(size, &leaves).unwrap();
-    log.commit().unwrap();
+    log.commit(size).unwrap();
     let receipt = Receipt::new(statement(of), log.inclusion(of).unwrap());
     (folder, log, receipt)
 }
@@ -70,7 +70,7 @@ proptest! {
             let batch: Vec<_> = (0..*count).map(|n| leaf(leaves.len() as u64 + n)).collect();
             let since = log.size();
             log.prepare(at as u64 + 1, &batch).unwrap();
-            prop_assert_eq!(log.commit().unwrap(), since..since + count);
+            prop_assert_eq!(log.commit(at as u64 + 1).unwrap(), since..since + count);
             leaves.extend(batch);
             heads.push(log.checkpoint().to_owned());
             published.extend(log.tiles(since).unwrap());
@@ -128,7 +128,7 @@ fn what_was_prepared_counts_if_its_generation_was_reached() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), 0).unwrap();
     log.prepare(1, &[leaf(0)]).unwrap();
-    log.commit().unwrap();
+    log.commit(1).unwrap();
     log.prepare(2, &[leaf(1), leaf(2)]).unwrap();
     assert_eq!(log.size(), 1, "not in force");
     drop(log); // the power goes; the root key was not replaced
@@ -145,11 +145,29 @@ fn what_was_prepared_counts_if_its_generation_was_reached() {
 }
 
 #[test]
+fn what_was_prepared_in_vain_never_counts_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path(), 0).unwrap();
+    log.prepare(1, &[leaf(0)]).unwrap(); // and the root key is not replaced
+    log.prepare(1, &[]).unwrap(); // but by another commit it is, which forgets nothing
+    assert_eq!(log.commit(1).unwrap(), 0..0);
+    log.prepare(2, &[leaf(0)]).unwrap(); // in vain again
+    assert_eq!(log.commit(1).unwrap(), 0..0, "a commit that had nothing to do reaches nothing new");
+    drop(log);
+    let mut log = open(folder.path(), 1).unwrap();
+    assert_eq!(log.size(), 0);
+    log.prepare(2, &[leaf(1)]).unwrap(); // the power goes
+    drop(log);
+    drop(open(folder.path(), 1).unwrap()); // it was in vain, and whoever opens next may go further
+    assert_eq!(open(folder.path(), 2).unwrap().size(), 0);
+}
+
+#[test]
 fn a_tail_torn_at_any_byte_is_dropped_and_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), 0).unwrap();
     log.prepare(1, &[leaf(0)]).unwrap();
-    log.commit().unwrap();
+    log.commit(1).unwrap();
     let whole = log.end;
     log.prepare(2, &[leaf(1)]).unwrap();
     drop(log);
@@ -194,7 +212,7 @@ fn a_log_of_another_key_or_another_past_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut forked = open(folder.path(), 0).unwrap();
     forked.prepare(1, &(0..9).map(leaf).collect::<Vec<_>>()).unwrap();
-    forked.commit().unwrap();
+    forked.commit(1).unwrap();
     assert!(forked.check_grew_from(&fork).unwrap_err().to_string().contains("forked"));
     let stranger = Log::open(folder.path(), LogKey::from_seed(&[8; 32]), 1).unwrap_err();
     assert_eq!(stranger.kind(), LogErrorKind::Damaged);
