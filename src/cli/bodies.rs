@@ -65,6 +65,8 @@ pub(crate) enum Explained {
   oubliette redact response.json
   oubliette redact --encoding gzip response.json.gz
   oubliette redact --operator mask --operator CREDIT_CARD=remove notes.txt
+  oubliette redact --attachments keep-stripped --report request.json > redacted.json
+  oubliette redact --policy policy.json --api openai.chat request.json
   oubliette redact --batch --stats rows.ndjson > redacted.ndjson
 
 Batch rows are those of `oubliette scan`; answers also hold the redacted \"text\" or \"body_b64\".")]
@@ -78,9 +80,19 @@ pub(crate) struct Redact {
     /// those; may be repeated [default: what each rule says, else replace]
     #[arg(long, value_name = "[ENTITY=]OPERATOR")]
     pub(crate) operator: Vec<String>,
-    /// Keep attachments that are not text, in place of describing them
-    #[arg(long)]
-    pub(crate) keep_attachments: bool,
+    /// What to do to attachments that are not text [default: drop]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) attachments: Option<super::AttachmentsName>,
+    /// What is looked at, left alone and taken out by its path, and more, in this JSON file: see docs/policy.md
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The API that the policy may have paths of its own for, such as openai.chat
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) api: String,
+    /// Say on standard error, in one JSON line, how the body was read and what was found where: rules,
+    /// paths and counts, never text
+    #[arg(long, conflicts_with = "batch")]
+    pub(crate) report: bool,
     /// The key of the hash operator, 32 bytes in hex in this file, to compare hashes between runs
     /// [default: a new one each time]
     #[arg(long, value_name = "FILE")]
@@ -122,6 +134,10 @@ pub(crate) enum FormatName {
     Ndjson,
     /// As server-sent events
     Sse,
+    /// As the parts of multipart/form-data
+    Multipart,
+    /// As names and values of a form, percent-encoded
+    Form,
 }
 
 /// Many bodies in one run.

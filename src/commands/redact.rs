@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oubliette_detect::{DEFAULT_MIN_SCORE, EntityType, RuleSet};
-use oubliette_redact::{Attachments, CapturedBody, HashKey, Operator, Policy, Redactor};
+use oubliette_redact::{
+    Attachments, BodyPolicy, CapturedBody, HashKey, Operator, Policy, Redactor,
+};
 use zeroize::Zeroizing;
 
 use super::batch::{self, Answer, Defaults, Row};
 use super::body::{MAX_BYTES, format, read_input};
 use super::scan::{Finder, unreadable};
-use crate::cli::{FormatName, Redact};
+use crate::cli::{AttachmentsName, FormatName, Redact};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -39,10 +42,24 @@ pub(super) fn run(settings: &Settings, arguments: &Redact) -> Result<(), Failure
     }
     let bytes = read_input(file)?;
     let body = CapturedBody::new(bytes, input.content_type.clone(), input.encoding.clone());
-    let redacted = redactor.exchange().redact(body).map_err(|error| unreadable(&error))?;
+    let mut exchange = redactor.exchange_of(&arguments.api);
+    let redacted = exchange.redact(body).map_err(|error| unreadable(&error))?;
     let mut out = Output::new();
     out.bytes(redacted.bytes())?;
-    out.done()
+    out.done()?;
+    if arguments.report {
+        let report = serde_json::to_string(redacted.report());
+        eprintln!("{}", report.expect("names and counts are always JSON"));
+    }
+    Ok(())
+}
+
+/// A policy as somebody wrote it down.
+fn read_policy(path: &Path) -> Result<BodyPolicy, Failure> {
+    let wrong =
+        |why: &dyn std::fmt::Display| Failure::usage(format!("--policy {}: {why}", path.display()));
+    let text = fs::read(path).map_err(|error| wrong(&error))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(&error))
 }
 
 /// What the arguments ask to be done.
@@ -51,7 +68,9 @@ struct Plan {
     min_score: f32,
     operator: Option<Operator>,
     operators: BTreeMap<EntityType, Operator>,
-    attachments: Attachments,
+    attachments: Option<Attachments>,
+    written: BodyPolicy,
+    api: String,
     hash_key: Zeroizing<[u8; 32]>,
 }
 
@@ -88,25 +107,31 @@ impl Plan {
             min_score: arguments.min_score.unwrap_or(DEFAULT_MIN_SCORE),
             operator,
             operators,
-            attachments: match arguments.keep_attachments {
-                true => Attachments::Keep,
-                false => Attachments::Drop,
-            },
+            attachments: arguments.attachments.map(|name| match name {
+                AttachmentsName::Drop => Attachments::Drop,
+                AttachmentsName::Keep => Attachments::Keep,
+                AttachmentsName::KeepStripped => Attachments::KeepStripped,
+            }),
+            written: arguments.policy.as_deref().map_or(Ok(BodyPolicy::default()), read_policy)?,
+            api: arguments.api.clone(),
             hash_key,
         })
     }
 
+    /// What the file says, and then what the command line does.
     fn policy(&self) -> Policy {
-        Policy {
+        let mut policy = Policy {
             format: format(self.format),
             min_score: self.min_score,
-            operator: self.operator,
-            operators: self.operators.clone(),
-            attachments: self.attachments,
             hash_key: HashKey::from_bytes(*self.hash_key),
             max_bytes: MAX_BYTES,
             ..Policy::default()
-        }
+        };
+        self.written.apply_to(&mut policy);
+        policy.operator = self.operator.or(policy.operator);
+        policy.operators.extend(self.operators.clone());
+        policy.attachments = self.attachments.unwrap_or(policy.attachments);
+        policy
     }
 
     /// The redacted body of a row: as text if it came as text, else in base64. Each row is an
@@ -118,11 +143,11 @@ impl Plan {
         row: Row,
     ) -> Result<(Option<String>, Option<String>), Failure> {
         let mut exchange = if row.entities.is_none() && row.min_score.is_none() {
-            redactor.exchange()
+            redactor.exchange_of(&self.api)
         } else {
             let min_score = row.min_score.unwrap_or(self.min_score);
             let policy = Policy { entities: row.entities, min_score, ..self.policy() };
-            Redactor::new(rules.clone(), policy).exchange()
+            Redactor::new(rules.clone(), policy).exchange_of(&self.api)
         };
         let redacted = exchange.redact(row.body).map_err(|error| unreadable(&error))?;
         if row.is_text {

@@ -20,7 +20,7 @@ pub(crate) fn undo(
     body: &[u8],
     content_encoding: Option<&str>,
     limit: usize,
-) -> Result<Option<Zeroizing<Vec<u8>>>, RedactError> {
+) -> Result<Option<Decoded>, RedactError> {
     if body.len() > limit {
         return Err(RedactError::new(RedactErrorKind::TooLarge { limit }));
     }
@@ -33,15 +33,25 @@ pub(crate) fn undo(
     if layers.len() > MAX_LAYERS {
         return Err(RedactError::new(RedactErrorKind::UnknownEncoding));
     }
-    let mut decoded: Option<Zeroizing<Vec<u8>>> = None;
+    let mut decoded: Option<Decoded> = None;
     for layer in layers.iter().rev() {
-        let data = decoded.as_deref().map_or(body, Vec::as_slice);
-        decoded = Some(Zeroizing::new(undo_one(data, layer, limit)?));
+        let data = decoded.as_ref().map_or(body, |decoded| &decoded.bytes);
+        let mut next = undo_one(data, layer, limit)?;
+        next.truncated |= decoded.is_some_and(|decoded| decoded.truncated);
+        decoded = Some(next);
     }
     Ok(decoded)
 }
 
-fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Vec<u8>, RedactError> {
+/// What was under an encoding.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// The encoded data broke off: this is what there was of it.
+    pub(crate) truncated: bool,
+}
+
+fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Decoded, RedactError> {
     match encoding {
         "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(data), limit),
         // "deflate" means zlib, but some servers send the bare stream.
@@ -63,14 +73,16 @@ fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Vec<u8>, Redact
     }
 }
 
-fn read(decoder: impl Read, limit: usize) -> Result<Vec<u8>, RedactError> {
-    let mut out = Vec::new();
+fn read(decoder: impl Read, limit: usize) -> Result<Decoded, RedactError> {
+    let mut bytes = Zeroizing::new(Vec::new());
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    match decoder.take(most).read_to_end(&mut out) {
-        Ok(_) if out.len() > limit => Err(RedactError::new(RedactErrorKind::TooLarge { limit })),
-        Ok(_) => Ok(out),
+    match decoder.take(most).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() > limit => Err(RedactError::new(RedactErrorKind::TooLarge { limit })),
+        Ok(_) => Ok(Decoded { bytes, truncated: false }),
         // A stream that the tap saw cut off still holds text that must be looked at.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !out.is_empty() => Ok(out),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !bytes.is_empty() => {
+            Ok(Decoded { bytes, truncated: true })
+        }
         Err(error) => Err(RedactError::damaged(error)),
     }
 }
@@ -108,7 +120,7 @@ mod tests {
             ("zstd, gzip", gzip(&zstd)),
         ] {
             let decoded = undo(&data, Some(encoding), 1 << 20).unwrap();
-            assert_eq!(decoded.as_deref().unwrap_or(&data), &text, "{encoding}");
+            assert_eq!(&decoded.map_or(data, |d| d.bytes.to_vec()), &text, "{encoding}");
         }
         assert!(undo(&text, None, 1 << 20).unwrap().is_none());
     }
@@ -132,6 +144,6 @@ mod tests {
         let text: Vec<u8> = (0..20_000u32).flat_map(|i| i.to_string().into_bytes()).collect();
         let whole = gzip(&text);
         let part = undo(&whole[..whole.len() / 2], Some("gzip"), 1 << 20).unwrap().unwrap();
-        assert!(!part.is_empty() && text.starts_with(&part[..]));
+        assert!(part.truncated && !part.bytes.is_empty() && text.starts_with(&part.bytes));
     }
 }

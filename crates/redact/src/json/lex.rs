@@ -56,15 +56,51 @@ impl Path<'_> {
         self.frames.iter().rev().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
     }
 
+    /// The keys above the current value, outermost first.
+    pub(crate) fn outer_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames.iter().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
+    }
+
+    /// Appends the steps to the current value, as in `messages[*].content`. Keys that are no plain
+    /// names stand as `*`: they may be data.
+    pub(crate) fn write_to(&self, out: &mut String) {
+        for frame in &self.frames {
+            match (&frame.key, frame.object) {
+                (Some(key), _) => {
+                    if !out.is_empty() {
+                        out.push('.');
+                    }
+                    out.push_str(plain_name(&self.haystack[key.clone()]).unwrap_or("*"));
+                }
+                (None, None) => out.push_str("[*]"),
+                (None, Some(_)) => {}
+            }
+        }
+    }
+
     /// The numbers of the objects around the current value, outermost first.
     pub(crate) fn objects(&self) -> impl Iterator<Item = u32> {
         self.frames.iter().filter_map(|f| f.object)
+    }
+
+    /// The numbers of the objects around the current value, innermost first.
+    pub(crate) fn inner_objects(&self) -> impl Iterator<Item = u32> {
+        self.frames.iter().rev().filter_map(|f| f.object)
     }
 
     /// The number of the object directly around the current value.
     pub(crate) fn object(&self) -> Option<u32> {
         self.frames.iter().rev().find_map(|f| f.object)
     }
+}
+
+/// A key that is a name in a program: letters, digits and a few signs, not long, and no more digits than a
+/// name has.
+fn plain_name(key: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(key).ok()?;
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-$:.".contains(&b));
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    (plain && (1..=48).contains(&name.len()) && digits <= 4).then_some(name)
 }
 
 /// How far the lexer came.
@@ -77,6 +113,44 @@ pub(crate) enum Lexed {
     Truncated,
     /// Not JSON from this offset on.
     Broken(usize),
+}
+
+/// The paths to the keys, strings and numbers that begin at these offsets of a document, which ascend; empty
+/// where there is none.
+pub(crate) fn paths_to(document: &[u8], offsets: &[usize]) -> Vec<String> {
+    struct Find<'o> {
+        offsets: &'o [usize],
+        paths: Vec<String>,
+    }
+    impl Find<'_> {
+        fn at(&mut self, path: &Path<'_>, raw: &Range<usize>) {
+            while let Some(&offset) = self.offsets.get(self.paths.len())
+                && offset <= raw.end
+            {
+                let mut found = String::new();
+                if raw.start <= offset {
+                    path.write_to(&mut found);
+                }
+                self.paths.push(found);
+            }
+        }
+    }
+    impl Visit for Find<'_> {
+        fn key(&mut self, path: &Path<'_>, raw: Range<usize>, _: bool) {
+            self.at(path, &raw);
+        }
+        fn string(&mut self, path: &Path<'_>, raw: Range<usize>, _: bool) {
+            self.at(path, &raw);
+        }
+        fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
+            self.at(path, &raw);
+        }
+        fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
+    }
+    let mut find = Find { offsets, paths: Vec::with_capacity(offsets.len()) };
+    lex(document, &mut find);
+    find.paths.resize(offsets.len(), String::new());
+    find.paths
 }
 
 /// Containers deeper than this are not followed; what lies deeper is read as text instead.
@@ -127,9 +201,11 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
             (Expect::KeyOrClose | Expect::Key, b'"') => {
                 let (raw, escaped, closed) = string_at(haystack, at);
                 at = raw.end + 1;
+                // The path of a key is that of its object.
+                let last = path.frames.len() - 1;
+                path.frames[last].key = None;
                 visit.key(&path, raw.clone(), escaped);
-                path.frames.last_mut().expect("a key is expected only in an object").key =
-                    Some(raw);
+                path.frames[last].key = Some(raw);
                 if !closed {
                     return Lexed::Truncated;
                 }
