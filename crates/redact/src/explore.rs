@@ -18,6 +18,7 @@ use crate::paths::{Decision, Paths};
 use crate::reading::{Copies, Kind, NodeId, Part, Reading, Stretch, Written};
 use crate::report::Format;
 use crate::sse;
+use crate::stream::{FAR, Units};
 
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
@@ -39,6 +40,10 @@ pub(crate) struct Explored<'b> {
     pub(crate) aside: Vec<(NodeId, Aside)>,
     /// Where the JSON documents lie: in which node, and where in its text.
     pub(crate) documents: Vec<(NodeId, Range<usize>)>,
+    /// The channels of a stream that is read in parts.
+    pub(crate) channels: Vec<Channel>,
+    /// What was there of them before; `None` if the body is read as a whole.
+    carried: Option<Carried>,
 }
 
 /// Something that is no text to scan. Ranges are in the text of its node.
@@ -76,6 +81,8 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
             loses_tail: false,
             aside: Vec::new(),
             documents: Vec::new(),
+            channels: Vec::new(),
+            carried: None,
         },
         paths: (!paths.is_empty()).then_some(paths),
     };
@@ -94,8 +101,115 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
     explorer.out
 }
 
+/// Reads the next units of a stream, which end at `ends`.
+pub(crate) fn explore_units<'b>(
+    body: &'b [u8],
+    units: Units,
+    ends: &[usize],
+    paths: &Paths,
+    carried: Carried,
+) -> Explored<'b> {
+    let begun = carried.begun;
+    let mut explorer = Explorer {
+        out: Explored {
+            reading: Reading::new(body),
+            format: units.format(),
+            fell_back: false,
+            truncated: false,
+            loses_tail: false,
+            aside: Vec::new(),
+            documents: Vec::new(),
+            channels: Vec::new(),
+            carried: Some(carried),
+        },
+        paths: (!paths.is_empty()).then_some(paths),
+    };
+    let at = At::default();
+    let ranges = std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied());
+    match units {
+        Units::Events => explorer.events(Reading::BODY, sse::parts(body), &at),
+        Units::Lines => {
+            if !explorer.body(Reading::BODY, Format::Ndjson, &at) {
+                explorer.text(Reading::BODY, 0..body.len(), None, &at);
+            }
+        }
+        Units::Frames => {
+            let (frames, end) = event_stream::frames(body);
+            explorer.out.loses_tail = end < body.len();
+            explorer.out.truncated = end < body.len();
+            explorer.binary_events(frames);
+        }
+        Units::Elements => {
+            let mut documents = Vec::new();
+            for (number, (start, end)) in ranges.enumerate() {
+                let element = element(body, start..end, number == 0 && !begun);
+                match explorer.lex(Reading::BODY, &element, Some(false), &at) {
+                    (Lexed::Broken(_), _) => explorer.text(Reading::BODY, element, None, &at),
+                    (_, leaves) => documents.push(leaves),
+                }
+            }
+            explorer.documents(documents, &at);
+        }
+        Units::Text => {
+            let parts: Vec<Part> =
+                ranges.map(|(start, end)| Part::new(Reading::BODY, start..end)).collect();
+            explorer.channel(
+                b"text\0".to_vec(),
+                &parts,
+                Written::Plain,
+                Stream::new(None, false, &at),
+            );
+        }
+    }
+    explorer.out
+}
+
+/// An element of an array without what stands before and behind it.
+fn element(body: &[u8], range: Range<usize>, first: bool) -> Range<usize> {
+    let text = &body[range.clone()];
+    let inside =
+        text.strip_prefix(b"\xef\xbb\xbf").filter(|_| first).unwrap_or(text).trim_ascii_start();
+    let inside =
+        if first { inside.strip_prefix(b"[") } else { inside.strip_prefix(b",") }.unwrap_or(inside);
+    let inside = inside.trim_ascii_start();
+    range.end - inside.len()..range.end
+}
+
+/// What is remembered of a stream that is read in parts.
+#[derive(Default)]
+pub(crate) struct Carried {
+    channels: BTreeMap<Vec<u8>, Memory>,
+    /// Something has gone.
+    begun: bool,
+    /// Counts what has gone, to tell the channels that have been silent for longest.
+    time: u64,
+}
+
+/// What is remembered of a channel.
+#[derive(Default)]
+struct Memory {
+    /// The end of its text, redacted.
+    tail: Zeroizing<Vec<u8>>,
+    /// Where in its JSON it stands, if it is JSON in pieces.
+    opening: Option<Zeroizing<Vec<u8>>>,
+    time: u64,
+}
+
+/// What deltas of a stream join to, in the part of it that is being read.
+pub(crate) struct Channel {
+    key: Vec<u8>,
+    pub(crate) node: NodeId,
+    /// So much of its text has gone before.
+    before: usize,
+    /// Whether it is JSON in pieces, and its texts are other nodes.
+    pub(crate) json: bool,
+}
+
+/// So many channels are remembered; of more, those that have been silent for longest are forgotten.
+const MOST_CHANNELS: usize = 64;
+
 /// What a body looks like.
-fn guess(body: &[u8]) -> Format {
+pub(crate) fn guess(body: &[u8]) -> Format {
     if event_stream::looks_like(body) {
         return Format::EventStream;
     }
@@ -214,6 +328,33 @@ impl At {
 }
 
 impl<'p> Explorer<'_, 'p> {
+    /// Adds what deltas join to, behind what has gone of it before.
+    fn channel(&mut self, key: Vec<u8>, parts: &[Part], written: Written, stream: Stream) {
+        let Stream { field, spaced, at, .. } = stream;
+        let Some(carried) = &self.out.carried else {
+            let node = self.out.reading.add_joined(parts, written, spaced, field);
+            return self.open(node, &at);
+        };
+        let memory = carried.channels.get(&key);
+        let known = memory.is_some();
+        let tail = memory.map_or_else(Zeroizing::default, |memory| memory.tail.clone());
+        if let Some(opening) = memory.and_then(|memory| memory.opening.clone()) {
+            let before = opening.len();
+            let node = self.out.reading.add_joined_to(&opening, parts, written, spaced, field);
+            if self.open_json(node, &at) {
+                return self.out.channels.push(Channel { key, node, before, json: true });
+            }
+            self.out.reading.set_kind(node, Kind::Container);
+        }
+        let before = tail.len();
+        let node = self.out.reading.add_joined_to(&tail, parts, written, spaced, field);
+        let json = !known && self.open_json(node, &at);
+        if !json {
+            self.open_text(node, &at);
+        }
+        self.out.channels.push(Channel { key, node, before, json });
+    }
+
     /// Reads a text as what it is said to be or, failing that, as what it looks like.
     fn first_that_fits(
         &mut self,
@@ -294,9 +435,9 @@ impl<'p> Explorer<'_, 'p> {
                     let field = Some(Stretch::from(name.clone()));
                     for (range, field) in [(name, None), (value, field)] {
                         if !range.is_empty() {
-                            let part = vec![Part::new(node, range)];
+                            let part = [Part::new(node, range)];
                             let inner =
-                                self.out.reading.add_joined(part, Written::Form, false, field);
+                                self.out.reading.add_joined(&part, Written::Form, false, field);
                             self.open(inner, &at.deeper());
                         }
                     }
@@ -387,9 +528,12 @@ impl<'p> Explorer<'_, 'p> {
         }
         self.documents(documents, at);
         // Streams of bare text: values may be split over events here too.
-        if plain.len() > 1 {
-            let joined = self.join(node, &plain);
-            self.open(joined, at);
+        if self.out.carried.is_some() || plain.len() > 1 {
+            let parts: Vec<Part> = plain.iter().map(|line| Part::new(node, line.clone())).collect();
+            if !parts.is_empty() {
+                let stream = Stream::new(None, false, at);
+                self.channel(b"plain\0".to_vec(), &parts, Written::Plain, stream);
+            }
         }
         for line in plain {
             self.text(node, line, None, at);
@@ -437,8 +581,8 @@ impl<'p> Explorer<'_, 'p> {
     /// Reads stretches of a text as one.
     fn join(&mut self, node: NodeId, stretches: &[Range<usize>]) -> NodeId {
         let part = |range: &Range<usize>| Part::new(node, range.clone());
-        let parts = stretches.iter().map(part).collect();
-        self.out.reading.add_joined(parts, Written::Plain, false, None)
+        let parts: Vec<Part> = stretches.iter().map(part).collect();
+        self.out.reading.add_joined(&parts, Written::Plain, false, None)
     }
 
     /// Lexes the document in a range of a node's text; leaves are in the text's coordinates.
@@ -469,6 +613,7 @@ impl<'p> Explorer<'_, 'p> {
     /// Adds the leaves of documents as nodes.
     fn documents(&mut self, documents: Vec<Leaves<'p>>, at: &At) {
         let mut streams: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
+        let mut lists: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
         let mut unsure = Vec::new();
         for (number, mut document) in documents.into_iter().enumerate() {
             let parent = document.node;
@@ -525,7 +670,7 @@ impl<'p> Explorer<'_, 'p> {
                         if document.deltas != Some(true) {
                             let part =
                                 Part { node: parent, range: raw.clone(), copies: copies.clone() };
-                            let list = streams.entry(place.list(number));
+                            let list = lists.entry(place.list(number));
                             let list = list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
                             list.parts.push(part);
                             if document.deltas.is_none() {
@@ -552,9 +697,14 @@ impl<'p> Explorer<'_, 'p> {
                 }
             }
         }
-        for Stream { field, at, spaced, parts } in streams.into_values() {
-            let node = self.out.reading.add_joined(parts, Written::Json, spaced, field);
-            self.open(node, &at);
+        for (_, mut list) in lists {
+            let parts = std::mem::take(&mut list.parts);
+            let node = self.out.reading.add_joined(&parts, Written::Json, list.spaced, list.field);
+            self.open(node, &list.at);
+        }
+        for (key, mut stream) in streams {
+            let parts = std::mem::take(&mut stream.parts);
+            self.channel(key, &parts, Written::Json, stream);
         }
     }
 
@@ -597,21 +747,34 @@ impl<'p> Explorer<'_, 'p> {
 
     /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
     fn open(&mut self, node: NodeId, at: &At) {
+        if !self.open_json(node, at) {
+            self.open_text(node, at);
+        }
+    }
+
+    /// Looks for JSON inside a text, which makes it a container.
+    fn open_json(&mut self, node: NodeId, at: &At) -> bool {
+        let text = self.out.reading.text(node);
+        if at.depth >= MAX_STRINGS || !opens_document(text) {
+            return false;
+        }
+        let whole = 0..text.len();
+        let (lexed, leaves) = self.lex(node, &whole, None, &at.deeper());
+        // Arguments of a tool whose stream broke off are JSON as far as they go; prose may begin
+        // with a bracket.
+        let cut = lexed == Lexed::Truncated && leaves.keys > 0;
+        if lexed != Lexed::Whole && !cut {
+            return false;
+        }
+        self.out.reading.set_kind(node, Kind::Container);
+        self.documents(vec![leaves], &at.deeper());
+        true
+    }
+
+    /// Looks for attachments in a text.
+    fn open_text(&mut self, node: NodeId, at: &At) {
         if at.depth >= MAX_STRINGS {
             return;
-        }
-        let text = self.out.reading.text(node);
-        if opens_document(text) {
-            let whole = 0..text.len();
-            let (lexed, leaves) = self.lex(node, &whole, None, &at.deeper());
-            // Arguments of a tool whose stream broke off are JSON as far as they go; prose may begin
-            // with a bracket.
-            let cut = lexed == Lexed::Truncated && leaves.keys > 0;
-            if lexed == Lexed::Whole || cut {
-                self.out.reading.set_kind(node, Kind::Container);
-                self.documents(vec![leaves], &at.deeper());
-                return;
-            }
         }
         if at.skip {
             self.out.reading.set_kind(node, Kind::Container);
@@ -646,6 +809,37 @@ impl<'p> Explorer<'_, 'p> {
 }
 
 impl Explored<'_> {
+    /// What was remembered before this part was read.
+    pub(crate) fn into_carried(self) -> Carried {
+        self.carried.unwrap_or_default()
+    }
+
+    /// What is to be remembered once everything up to an offset of the body has gone.
+    pub(crate) fn remember(self, until: usize) -> Carried {
+        let mut carried = self.carried.unwrap_or_default();
+        carried.begun = true;
+        carried.time += 1;
+        for Channel { key, node, before, json } in self.channels {
+            let gone =
+                self.reading.pieces(node).filter(|(_, at)| *at < until).map(|(end, _)| end).max();
+            let Some(gone) = gone else { continue };
+            let text = &self.reading.text(node)[..gone];
+            let memory = carried.channels.entry(key).or_default();
+            memory.time = carried.time;
+            memory.opening =
+                if json { json::opening(text, open_string).map(Zeroizing::new) } else { None };
+            let mut whole = std::mem::take(&mut memory.tail);
+            whole.extend_from_slice(&text[before.min(gone)..]);
+            memory.tail = Zeroizing::new(tail(&whole).to_vec());
+        }
+        while carried.channels.len() > MOST_CHANNELS {
+            let oldest = carried.channels.iter().min_by_key(|(_, memory)| memory.time);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else { break };
+            carried.channels.remove(&key);
+        }
+        carried
+    }
+
     /// The paths to texts, as in `messages[*].content`; of what several pieces join to, that of the first. Each document on the way is lexed once.
     pub(crate) fn paths_of(&self, nodes: &[NodeId]) -> BTreeMap<NodeId, String> {
         // The steps to take: from each node to the document it stands in, and on from there.
@@ -905,6 +1099,24 @@ impl Place {
         }
         key
     }
+}
+
+/// The end of a text, as far as it may decide what follows.
+fn tail(text: &[u8]) -> &[u8] {
+    let mut from = text.len().saturating_sub(FAR);
+    while from > 0 && text.get(from).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        from -= 1;
+    }
+    &text[from..]
+}
+
+/// What is remembered of a raw JSON string that goes on: its end, or where it stands in JSON inside it.
+fn open_string(raw: &[u8]) -> Vec<u8> {
+    let decoded = json::decode(raw).text;
+    let inner = if opens_document(&decoded) { json::opening(&decoded, open_string) } else { None };
+    let mut out = Vec::new();
+    json::escape_into(&mut out, inner.as_deref().unwrap_or_else(|| tail(&decoded)));
+    out
 }
 
 /// Whether a text begins as a JSON object or array does.

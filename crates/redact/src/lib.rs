@@ -63,7 +63,8 @@
 //!
 //! Detection is most of it, once for a body in which nothing is found and twice for others, since
 //! the result is read again. Memory is a few times the body. Create one [`Redactor`] per policy, which
-//! keeps scanners warm, and one [`ExchangeRedactor`] per exchange.
+//! keeps scanners warm, and one [`ExchangeRedactor`] per exchange. A [`StreamRedactor`] redacts a stream while it passes and
+//! holds only what is not decided yet.
 
 mod attachment;
 mod body;
@@ -88,6 +89,7 @@ mod reading;
 mod redactor;
 mod report;
 mod sse;
+mod stream;
 mod utf16;
 
 pub use body::{CapturedBody, RedactedBody, UnredactedConsent};
@@ -97,3 +99,4 @@ pub use paths::{PathError, PathPattern, Paths, Preset};
 pub use policy::{Attachments, BodyPolicy, Opaque, Policy, Vectors, WrittenPaths};
 pub use redactor::{BodyExplanation, BodyFinding, ExchangeRedactor, Redactor};
 pub use report::{Format, Report};
+pub use stream::StreamRedactor;

@@ -243,12 +243,11 @@ fn pdf(bytes: &[u8]) -> Option<Vec<u8>> {
         let start = memmem::rfind(&bytes[..object], b" obj").unwrap_or(0);
         let end = memmem::find(&bytes[object..], b"endobj").map_or(bytes.len(), |e| object + e);
         let here = &bytes[start..end];
-        if let Some(stream) = memmem::find(here, b"stream") {
-            if memmem::find(&here[..stream], b"/Filter").is_some()
-                && memmem::find(&here[..stream], b"/XML").is_some()
-            {
-                return None;
-            }
+        if let Some(stream) = memmem::find(here, b"stream")
+            && memmem::find(&here[..stream], b"/Filter").is_some()
+            && memmem::find(&here[..stream], b"/XML").is_some()
+        {
+            return None;
         }
     }
     for (open, close) in
@@ -381,7 +380,7 @@ mod tests {
         let jpeg = |extra: &[u8], tail: &[u8]| {
             let scan =
                 [&segment(0xda, &[1, 2])[..], b"data\xff\x00more\xff\xd0and\xff\xd9"].concat();
-            [b"\xff\xd8", &extra[..], &segment(0xdb, &[0; 65]), &scan, tail].concat()
+            [b"\xff\xd8", extra, &segment(0xdb, &[0; 65]), &scan, tail].concat()
         };
         let exif = [
             segment(0xe1, &[b"Exif\0\0", SECRET].concat()),

@@ -86,6 +86,7 @@ impl Stretch {
 }
 
 /// A stretch of a node that is to be joined with others.
+#[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) node: NodeId,
     pub(crate) range: Range<usize>,
@@ -194,27 +195,29 @@ impl<'b> Reading<'b> {
         field: Option<Stretch>,
     ) -> NodeId {
         if escaped {
-            self.add_joined(vec![Part::new(parent, raw)], Written::Json, false, field)
+            self.add_joined(&[Part::new(parent, raw)], Written::Json, false, field)
         } else {
             self.add_slice(parent, raw, field, Kind::Text)
         }
     }
 
     /// Adds what several stretches of other nodes join to as one node, with their escapes undone and, if
-    /// `spaced`, a space between them. The field is one of the first stretch's node.
-    pub(crate) fn add_joined(
+    /// `spaced`, a space between them. Before them stands a text that is in no node. The field is one of the
+    /// first stretch's node.
+    pub(crate) fn add_joined_to(
         &mut self,
-        stretches: Vec<Part>,
+        before: &[u8],
+        stretches: &[Part],
         written: Written,
         spaced: bool,
         field: Option<Stretch>,
     ) -> NodeId {
-        let mut text = Zeroizing::new(Vec::new());
+        let mut text = Zeroizing::new(before.to_vec());
         let mut pieces = Vec::with_capacity(stretches.len());
         let first = stretches.first().map_or(Self::BODY, |part| part.node);
         let spaces = usize::from(spaced) * stretches.len();
         text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum::<usize>() + spaces);
-        for Part { node, range, copies } in stretches {
+        for Part { node, range, copies } in stretches.iter().cloned() {
             if spaced && !text.is_empty() {
                 text.push(b' ');
             }
@@ -246,6 +249,17 @@ impl<'b> Reading<'b> {
             });
         }
         self.push(first, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
+    }
+
+    /// As [`add_joined_to`](Self::add_joined_to), with nothing before.
+    pub(crate) fn add_joined(
+        &mut self,
+        stretches: &[Part],
+        written: Written,
+        spaced: bool,
+        field: Option<Stretch>,
+    ) -> NodeId {
+        self.add_joined_to(b"", stretches, written, spaced, field)
     }
 
     /// Adds the text that a stretch of `parent` holds in base64.
@@ -321,6 +335,48 @@ impl<'b> Reading<'b> {
                 .touched(&range)
                 .flat_map(|(piece, local)| self.lift(piece.node, piece.in_parent(&local)))
                 .collect(),
+        }
+    }
+
+    /// The pieces of a joined text that hold something: where each ends in it, and where it begins in the body.
+    pub(crate) fn pieces(&self, id: NodeId) -> impl Iterator<Item = (usize, usize)> {
+        let pieces = match &self.nodes[id].source {
+            Source::Joined(joined) => &joined.pieces[..],
+            Source::Slice(_) => &[],
+        };
+        pieces.iter().filter(|piece| piece.len > 0).filter_map(|piece| {
+            let at = self.lift(piece.node, piece.parent.clone()).first()?.start;
+            Some((piece.start + piece.len, at))
+        })
+    }
+
+    /// As [`lift`](Self::lift), but to the text of `to`; `None` if the node is not part of that.
+    pub(crate) fn lift_to(
+        &self,
+        to: NodeId,
+        id: NodeId,
+        range: Range<usize>,
+    ) -> Option<Vec<Range<usize>>> {
+        if id == to {
+            return Some(vec![range]);
+        }
+        // Children come after their parents.
+        if id < to {
+            return None;
+        }
+        let node = &self.nodes[id];
+        match &node.source {
+            Source::Slice(slice) => {
+                let base = slice.range().start;
+                self.lift_to(to, node.parent(), base + range.start..base + range.end)
+            }
+            Source::Joined(joined) => {
+                let mut ranges = Vec::new();
+                for (piece, local) in joined.touched(&range) {
+                    ranges.extend(self.lift_to(to, piece.node, piece.in_parent(&local))?);
+                }
+                Some(ranges)
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use oubliette_detect::{Explanation, RuleIndex, RuleSet, ScanOptions, Span};
@@ -14,7 +15,7 @@ use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
 use crate::explore::{Aside, Explored, explore};
-use crate::hits::Hits;
+use crate::hits::{Hit, Hits};
 use crate::media;
 use crate::multipart;
 use crate::operator::{Operator, mask};
@@ -191,7 +192,7 @@ impl fmt::Debug for ExchangeRedactor {
 
 /// Redacting changes what stands beside a value, so the result is read again, and usually found
 /// clean. A body still not clean after this many times was made to be so.
-const MAX_PASSES: usize = 8;
+pub(crate) const MAX_PASSES: usize = 8;
 
 impl ExchangeRedactor {
     /// Takes the personal data and secrets out of a body.
@@ -251,6 +252,34 @@ impl ExchangeRedactor {
         Err(RedactError::new(RedactErrorKind::Unsettled))
     }
 
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> &RuleSet {
+        self.redactor.rules()
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> &Policy {
+        self.redactor.policy()
+    }
+
+    /// What is done by path in this exchange.
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// What the rules find and the policy does not keep.
+    pub(crate) fn find(&mut self, explored: &Explored<'_>) -> Hits {
+        let mut hits = Hits::default();
+        hits.scan(explored, &mut self.scanner, &self.redactor.policy);
+        hits.drop_kept(self.redactor.rules(), &self.redactor.policy);
+        hits
+    }
+
+    /// Adds what repeats values that were found before.
+    pub(crate) fn echo(&self, explored: &Explored<'_>, hits: &mut Hits) {
+        hits.echo(explored, &self.pseudonyms);
+    }
+
     /// One reading of a body, perhaps the first: `None` if there was nothing to do.
     fn pass(
         &mut self,
@@ -258,23 +287,40 @@ impl ExchangeRedactor {
         first: bool,
         report: &mut Report,
     ) -> Option<Vec<u8>> {
-        let policy = Arc::clone(&self.redactor.policy);
         let reading = &explored.reading;
-        let mut hits = Hits::default();
-        hits.scan(explored, &mut self.scanner, &policy);
-        hits.drop_kept(self.redactor.rules(), &policy);
+        let mut hits = self.find(explored);
         for hit in &hits.found {
             self.pseudonyms.learn(hit.rule, hit.value(reading));
         }
-        hits.echo(explored, &self.pseudonyms);
-        let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
+        self.echo(explored, &mut hits);
         let placed = hits.placed(reading, false);
+        let edits = self.edits(explored, placed, reading.body().len(), first, report);
+        (!edits.is_empty() || explored.loses_tail).then(|| match explored.format {
+            Format::EventStream => event_stream::rebuild(reading.body(), &edits),
+            _ => apply(reading.body(), &edits),
+        })
+    }
+
+    /// What is to be done to a body for what was found in it, and for what is no text, up to an offset. Learns
+    /// the values and counts them.
+    pub(crate) fn edits(
+        &mut self,
+        explored: &Explored<'_>,
+        placed: Vec<(Hit, Vec<Range<usize>>)>,
+        until: usize,
+        first: bool,
+        report: &mut Report,
+    ) -> Vec<Edit> {
+        let policy = Arc::clone(&self.redactor.policy);
+        let reading = &explored.reading;
+        let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         let nodes: Vec<NodeId> = placed.iter().map(|(hit, _)| hit.node).collect();
         let paths = explored.paths_of(&nodes);
         for (hit, _) in placed {
             let rule = self.redactor.rules().rule(hit.rule);
             report.count(rule, paths.get(&hit.node).map_or("", String::as_str));
             let value = hit.value(reading);
+            self.pseudonyms.learn(hit.rule, value);
             let edit = if reading.node(hit.node).kind == Kind::Number {
                 // A number stays a number; zero is the one that says nothing.
                 Edit { range: 0..reading.text(hit.node).len(), with: b"0".to_vec() }
@@ -298,17 +344,14 @@ impl ExchangeRedactor {
         }
         for (node, aside) in &explored.aside {
             let text = reading.text(*node);
+            if reading.lift(*node, aside.range()).iter().any(|range| range.end > until) {
+                continue;
+            }
             if let Some(edit) = set_aside(&policy, aside, text, first, report) {
                 edits.entry(*node).or_default().push(edit);
             }
         }
-        (!edits.is_empty() || explored.loses_tail).then(|| {
-            let edits = reading.edits_of_body(edits);
-            match explored.format {
-                Format::EventStream => event_stream::rebuild(reading.body(), &edits),
-                _ => apply(reading.body(), &edits),
-            }
-        })
+        reading.edits_of_body(edits)
     }
 }
 
