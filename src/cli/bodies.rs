@@ -67,6 +67,8 @@ pub(crate) enum Explained {
   oubliette redact --operator mask --operator CREDIT_CARD=remove notes.txt
   oubliette redact --attachments keep-stripped --report request.json > redacted.json
   oubliette redact --policy policy.json --api openai.chat request.json
+  oubliette redact --operator tokenize --token-key key.hex notes.txt > tokens.txt
+  oubliette redact --reveal --token-key key.hex tokens.txt
   oubliette redact --batch --stats rows.ndjson > redacted.ndjson
 
 Batch rows are those of `oubliette scan`; answers also hold the redacted \"text\" or \"body_b64\".")]
@@ -76,8 +78,8 @@ pub(crate) struct Redact {
     /// Leave findings below this score alone, from 0 to 1
     #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(crate) min_score: Option<f32>,
-    /// What to do to findings: replace, mask, hash, remove or keep; with ENTITY= before it only to
-    /// those; may be repeated [default: what each rule says, else replace]
+    /// What to do to findings: replace, mask, hash, tokenize, surrogate, remove or keep; with ENTITY=
+    /// before it only to those; may be repeated [default: what each rule says, else replace]
     #[arg(long, value_name = "[ENTITY=]OPERATOR")]
     pub(crate) operator: Vec<String>,
     /// What to do to attachments that are not text [default: drop]
@@ -97,6 +99,13 @@ pub(crate) struct Redact {
     /// [default: a new one each time]
     #[arg(long, value_name = "FILE")]
     pub(crate) hash_key: Option<PathBuf>,
+    /// The key of the tokenize operator, 32 bytes in hex in this file, to turn tokens back later
+    /// [default: a new one, and nobody can]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
+    /// Turn the tokens of a redacted body back into the values they stand for, and do nothing else
+    #[arg(long, requires = "token_key", conflicts_with_all = ["batch", "report"])]
+    pub(crate) reveal: bool,
     #[command(flatten)]
     pub(crate) packs: PackArguments,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oubliette_detect::{DEFAULT_MIN_SCORE, EntityType, RuleSet};
 use oubliette_redact::{
-    Attachments, BodyPolicy, CapturedBody, HashKey, Operator, Policy, Redactor,
+    Attachments, BodyPolicy, CapturedBody, HashKey, Operator, Policy, Redactor, TokenKey,
 };
 use zeroize::Zeroizing;
 
@@ -41,6 +41,13 @@ pub(super) fn run(settings: &Settings, arguments: &Redact) -> Result<(), Failure
         });
     }
     let bytes = read_input(file)?;
+    if arguments.reveal {
+        let revealed =
+            TokenKey::from_bytes(*plan.token_key).reveal(&bytes, input.content_type.as_deref());
+        let mut out = Output::new();
+        out.bytes(&revealed)?;
+        return out.done();
+    }
     let body = CapturedBody::new(bytes, input.content_type.clone(), input.encoding.clone());
     let mut exchange = redactor.exchange_of(&arguments.api);
     let redacted = exchange.redact(body).map_err(|error| unreadable(&error))?;
@@ -52,6 +59,24 @@ pub(super) fn run(settings: &Settings, arguments: &Redact) -> Result<(), Failure
         eprintln!("{}", report.expect("names and counts are always JSON"));
     }
     Ok(())
+}
+
+/// A key from a file, or a new one.
+fn key(option: &str, file: Option<&Path>) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let mut key = Zeroizing::new([0; 32]);
+    match file {
+        Some(path) => {
+            let wrong = |why: &dyn std::fmt::Display| {
+                Failure::usage(format!("{option} {}: {why}", path.display()))
+            };
+            let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| wrong(&e))?);
+            hex::decode_to_slice(text.trim(), &mut *key)
+                .map_err(|_| wrong(&"not 32 bytes in hex, as `openssl rand -hex 32` makes"))?;
+        }
+        None => getrandom::fill(&mut *key)
+            .map_err(|_| Failure::failed("the operating system gives no random bytes"))?,
+    }
+    Ok(key)
 }
 
 /// A policy as somebody wrote it down.
@@ -72,6 +97,7 @@ struct Plan {
     written: BodyPolicy,
     api: String,
     hash_key: Zeroizing<[u8; 32]>,
+    token_key: Zeroizing<[u8; 32]>,
 }
 
 impl Plan {
@@ -89,19 +115,8 @@ impl Plan {
                 }
             }
         }
-        let mut hash_key = Zeroizing::new([0; 32]);
-        match &arguments.hash_key {
-            Some(path) => {
-                let wrong = |why: &dyn std::fmt::Display| {
-                    Failure::usage(format!("--hash-key {}: {why}", path.display()))
-                };
-                let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| wrong(&e))?);
-                hex::decode_to_slice(text.trim(), &mut *hash_key)
-                    .map_err(|_| wrong(&"not 32 bytes in hex, as `openssl rand -hex 32` makes"))?;
-            }
-            None => getrandom::fill(&mut *hash_key)
-                .map_err(|_| Failure::failed("the operating system gives no random bytes"))?,
-        }
+        let hash_key = key("--hash-key", arguments.hash_key.as_deref())?;
+        let token_key = key("--token-key", arguments.token_key.as_deref())?;
         Ok(Self {
             format: arguments.input.format,
             min_score: arguments.min_score.unwrap_or(DEFAULT_MIN_SCORE),
@@ -115,6 +130,7 @@ impl Plan {
             written: arguments.policy.as_deref().map_or(Ok(BodyPolicy::default()), read_policy)?,
             api: arguments.api.clone(),
             hash_key,
+            token_key,
         })
     }
 
@@ -124,6 +140,7 @@ impl Plan {
             format: format(self.format),
             min_score: self.min_score,
             hash_key: HashKey::from_bytes(*self.hash_key),
+            token_key: TokenKey::from_bytes(*self.token_key),
             max_bytes: MAX_BYTES,
             ..Policy::default()
         };

@@ -90,6 +90,8 @@ mod redactor;
 mod report;
 mod sse;
 mod stream;
+mod surrogate;
+mod token;
 mod utf16;
 
 pub use body::{CapturedBody, RedactedBody, UnredactedConsent};
@@ -100,3 +102,4 @@ pub use policy::{Attachments, BodyPolicy, Opaque, Policy, Vectors, WrittenPaths}
 pub use redactor::{BodyExplanation, BodyFinding, ExchangeRedactor, Redactor};
 pub use report::{Format, Report};
 pub use stream::StreamRedactor;
+pub use token::TokenKey;

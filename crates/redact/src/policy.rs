@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::operator::{HashKey, Operator};
 use crate::paths::{PathPattern, Paths, Preset};
 use crate::report::Format;
+use crate::token::TokenKey;
 
 /// How bodies are to be read and what is to be done to what is found.
 #[derive(Debug)]
@@ -34,8 +35,10 @@ pub struct Policy {
     /// The same for exchanges of one API, in place of `paths`; see
     /// [`Redactor::exchange_of`](crate::Redactor::exchange_of).
     pub apis: BTreeMap<String, Paths>,
-    /// The key of [`Operator::Hash`] and of attachment digests.
+    /// The key of [`Operator::Hash`], of [`Operator::Surrogate`] and of attachment digests.
     pub hash_key: HashKey,
+    /// The key of [`Operator::Tokenize`].
+    pub token_key: TokenKey,
     /// No body may be longer than this in bytes, also once decompressed; 4 GiB at most.
     pub max_bytes: usize,
 }
@@ -54,6 +57,7 @@ impl Default for Policy {
             paths: Paths::default(),
             apis: BTreeMap::new(),
             hash_key: HashKey::random(),
+            token_key: TokenKey::random(),
             max_bytes: DEFAULT_MAX_BYTES,
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use oubliette_detect::{Explanation, RuleIndex, RuleSet, ScanOptions, Span};
+use oubliette_detect::{EntityType, Explanation, RuleIndex, RuleSet, ScanOptions, Span};
 use zeroize::Zeroizing;
 
 use crate::attachment;
@@ -25,6 +25,7 @@ use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
+use crate::surrogate;
 use crate::utf16::{self, Utf16};
 
 /// A rule set and a policy, ready to redact. Cheap to clone and to share between threads.
@@ -318,28 +319,37 @@ impl ExchangeRedactor {
         let paths = explored.paths_of(&nodes);
         for (hit, _) in placed {
             let rule = self.redactor.rules().rule(hit.rule);
-            report.count(rule, paths.get(&hit.node).map_or("", String::as_str));
             let value = hit.value(reading);
-            self.pseudonyms.learn(hit.rule, value);
             let edit = if reading.node(hit.node).kind == Kind::Number {
                 // A number stays a number; zero is the one that says nothing.
                 Edit { range: 0..reading.text(hit.node).len(), with: b"0".to_vec() }
             } else {
                 let entity = rule.entity();
                 let with = match policy.operator_for(rule) {
-                    Operator::Replace => {
-                        format!("<{entity}_{}>", self.pseudonyms.number(entity, value)).into_bytes()
-                    }
+                    Operator::Replace => placeholder(&mut self.pseudonyms, entity, value),
                     Operator::Hash => {
                         let digest = policy.hash_key.digest(entity.as_str(), &canonical(value));
                         format!("<{entity}:{digest}>").into_bytes()
+                    }
+                    Operator::Tokenize => {
+                        policy.token_key.seal(entity.as_str(), value).into_bytes()
+                    }
+                    Operator::Surrogate => {
+                        let kept = surrogate::of(entity.as_str(), value, &policy.hash_key);
+                        kept.unwrap_or_else(|| placeholder(&mut self.pseudonyms, entity, value))
                     }
                     Operator::Mask => mask(value),
                     Operator::Remove => Vec::new(),
                     Operator::Keep => continue,
                 };
+                // What stands for a value may be found as one again.
+                if with == value {
+                    continue;
+                }
                 Edit { range: hit.span.clone(), with }
             };
+            report.count(rule, paths.get(&hit.node).map_or("", String::as_str));
+            self.pseudonyms.learn(hit.rule, value);
             edits.entry(hit.node).or_default().push(edit);
         }
         for (node, aside) in &explored.aside {
@@ -353,6 +363,10 @@ impl ExchangeRedactor {
         }
         reading.edits_of_body(edits)
     }
+}
+
+fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec<u8> {
+    format!("<{entity}_{}>", names.number(entity, value)).into_bytes()
 }
 
 /// A body with its encodings undone.

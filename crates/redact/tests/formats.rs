@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use oubliette_detect::RuleSet;
 use oubliette_redact::{
-    Attachments, CapturedBody, Format, HashKey, Opaque, Paths, Policy, Preset, Redactor, Vectors,
+    Attachments, CapturedBody, Format, HashKey, Opaque, Operator, Paths, Policy, Preset, Redactor,
+    TokenKey, Vectors,
 };
 use serde_json::{Value, json};
 use support::{redact, redact_str};
@@ -265,6 +266,49 @@ fn utf16_stays_utf16_and_findings_point_into_it() {
         let spans: Vec<Vec<u8>> = found.iter().map(|f| body[f.span.range()].to_vec()).collect();
         assert_eq!(spans, [MAIL.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()]);
     }
+}
+
+#[test]
+fn tokens_turn_back_where_they_stand_and_surrogates_keep_the_shape() {
+    let key = || TokenKey::from_bytes([5; 32]);
+    let policy = || Policy { operator: Some(Operator::Tokenize), token_key: key(), ..fixed() };
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"jo@exa\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"mple.com\\\"\"}}]}\n\n";
+    let inner = json!({"to": MAIL, "card": "4242 4242 4242 4242"}).to_string();
+    let json = json!({"arguments": inner, "data": base64(&format!("mail,{MAIL},and so on, and on and on and on"))}).to_string();
+    for (body, content_type) in
+        [(json.as_str(), JSON), (stream, "text/event-stream"), (MAIL, "text/plain")]
+    {
+        let redacted = with(policy(), body, content_type);
+        assert!(
+            !redacted.contains("jane.roe") && redacted.contains("<EMAIL_ADDRESS~")
+                || redacted.contains("data")
+        );
+        let revealed = key().reveal(redacted.as_bytes(), Some(content_type));
+        let revealed = String::from_utf8(revealed.to_vec()).unwrap();
+        if content_type == "text/event-stream" {
+            assert!(
+                revealed.contains("\\\"jo@example.com\"")
+                    && revealed.contains("\"content\":\"\\\"\""),
+                "{revealed}"
+            );
+        } else {
+            assert_eq!(revealed, body);
+        }
+        let stranger = TokenKey::from_bytes([6; 32]);
+        assert_eq!(*stranger.reveal(redacted.as_bytes(), Some(content_type)), redacted.as_bytes());
+    }
+    let policy = Policy { operator: Some(Operator::Surrogate), ..fixed() };
+    let text = with(
+        policy,
+        "card 4242 4242 4242 4242, call +1 415-867-5309, mail jo@example.com",
+        "text/plain",
+    );
+    assert!(
+        text.starts_with("card 9")
+            && text.contains("+1 415-555-01")
+            && text.ends_with("mail <EMAIL_ADDRESS_1>"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl Policies {
             operator,
             attachments,
             hash_key: self.key.hash_key(account),
+            token_key: self.key.token_key(account),
             max_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
             ..redact::Policy::default()
         };

@@ -11,6 +11,7 @@ mod cache;
 mod fuzz;
 mod prerequisite;
 mod process;
+mod sdk;
 mod server;
 mod tally;
 mod test;
