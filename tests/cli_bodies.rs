@@ -251,3 +251,36 @@ fn a_reader_that_goes_away_is_no_failure() {
     let run = child.wait_with_output().unwrap();
     assert_eq!((run.status.code(), run.stderr), (Some(0), Vec::new()));
 }
+
+#[test]
+fn redact_goes_by_a_policy_reports_and_turns_tokens_back() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let body = r#"{"note":"so","a":"jo.moss@example.com","b":"jo.moss@example.com"}"#;
+    let policy = file("policy.json", r#"{"force":["note"],"exclude":["b"]}"#);
+    let key = file("key", &"5a".repeat(32));
+    let command = oubliette(["redact", "--policy", &policy, "--report"]);
+    let run = oubliette_with_input(command, body.as_bytes()).ok();
+    let left = r#"{"note":"<REDACTED>","a":"<EMAIL_ADDRESS_1>","b":"jo.moss@example.com"}"#;
+    assert_eq!(run.stdout, left);
+    let report: Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!(
+        (&report["forced"], &report["paths"]),
+        (&json!(1), &json!({"a": {"global.email": 1}}))
+    );
+    assert!(!run.stderr.contains("moss"));
+
+    let tokens = redact(&["--operator", "tokenize", "--token-key", &key], body.as_bytes());
+    assert!(!tokens.contains("moss"), "{tokens}");
+    assert_eq!(redact(&["--reveal", "--token-key", &key], tokens.as_bytes()), body);
+    let other = file("other", &"5b".repeat(32));
+    assert_eq!(redact(&["--reveal", "--token-key", &other], tokens.as_bytes()), tokens);
+
+    let wrong = file("wrong.json", r#"{"forse":["note"]}"#);
+    Finished::from(oubliette(["redact", "--policy", &wrong])).fails_with(2, "forse");
+    Finished::from(oubliette(["redact", "--token-key", &policy])).fails_with(2, "32 bytes");
+}

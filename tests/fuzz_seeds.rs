@@ -35,7 +35,9 @@ targets!(
     key_page,
     record_open,
     redact_body,
+    redact_formats,
     redact_json,
+    redact_stream,
     rule_load,
     segment_recover,
 );

@@ -13,7 +13,7 @@ mod segment;
 pub use detect::{detect_equivalence, kernels, rule_load};
 pub use key_page::key_page;
 pub use record::record_open;
-pub use redact::{redact_body, redact_json};
+pub use redact::{redact_body, redact_formats, redact_json, redact_stream};
 pub use segment::segment_recover;
 
 /// What every error of ours promises: one line for the user.

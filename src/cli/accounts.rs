@@ -93,6 +93,10 @@ pub(crate) struct AccountSet {
     /// No rule pack of its own
     #[arg(long)]
     pub(crate) no_rules: bool,
+    /// How bodies are redacted by path, entity and API: a JSON file, see docs/policy.md; `none` goes back
+    /// to the built-in way
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body_policy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: Shown,
 }
@@ -111,6 +115,8 @@ pub(crate) enum AttachmentsName {
     Drop,
     /// Sealed with the body
     Keep,
+    /// Sealed with the body, without EXIF, XMP, tags and the like
+    KeepStripped,
 }
 
 impl AttachmentsName {
@@ -119,6 +125,7 @@ impl AttachmentsName {
         match self {
             Self::Drop => "drop",
             Self::Keep => "keep",
+            Self::KeepStripped => "keep_stripped",
         }
     }
 }

@@ -65,6 +65,10 @@ pub(crate) enum Explained {
   oubliette redact response.json
   oubliette redact --encoding gzip response.json.gz
   oubliette redact --operator mask --operator CREDIT_CARD=remove notes.txt
+  oubliette redact --attachments keep-stripped --report request.json > redacted.json
+  oubliette redact --policy policy.json --api openai.chat request.json
+  oubliette redact --operator tokenize --token-key key.hex notes.txt > tokens.txt
+  oubliette redact --reveal --token-key key.hex tokens.txt
   oubliette redact --batch --stats rows.ndjson > redacted.ndjson
 
 Batch rows are those of `oubliette scan`; answers also hold the redacted \"text\" or \"body_b64\".")]
@@ -74,17 +78,34 @@ pub(crate) struct Redact {
     /// Leave findings below this score alone, from 0 to 1
     #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(crate) min_score: Option<f32>,
-    /// What to do to findings: replace, mask, hash, remove or keep; with ENTITY= before it only to
-    /// those; may be repeated [default: what each rule says, else replace]
+    /// What to do to findings: replace, mask, hash, tokenize, surrogate, remove or keep; with ENTITY=
+    /// before it only to those; may be repeated [default: what each rule says, else replace]
     #[arg(long, value_name = "[ENTITY=]OPERATOR")]
     pub(crate) operator: Vec<String>,
-    /// Keep attachments that are not text, in place of describing them
-    #[arg(long)]
-    pub(crate) keep_attachments: bool,
+    /// What to do to attachments that are not text [default: drop]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) attachments: Option<super::AttachmentsName>,
+    /// What is looked at, left alone and taken out by its path, and more, in this JSON file: see docs/policy.md
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The API that the policy may have paths of its own for, such as openai.chat
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) api: String,
+    /// Say on standard error, in one JSON line, how the body was read and what was found where: rules,
+    /// paths and counts, never text
+    #[arg(long, conflicts_with = "batch")]
+    pub(crate) report: bool,
     /// The key of the hash operator, 32 bytes in hex in this file, to compare hashes between runs
     /// [default: a new one each time]
     #[arg(long, value_name = "FILE")]
     pub(crate) hash_key: Option<PathBuf>,
+    /// The key of the tokenize operator, 32 bytes in hex in this file, to turn tokens back later
+    /// [default: a new one, and nobody can]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
+    /// Turn the tokens of a redacted body back into the values they stand for, and do nothing else
+    #[arg(long, requires = "token_key", conflicts_with_all = ["batch", "report"])]
+    pub(crate) reveal: bool,
     #[command(flatten)]
     pub(crate) packs: PackArguments,
     #[command(flatten)]
@@ -122,6 +143,10 @@ pub(crate) enum FormatName {
     Ndjson,
     /// As server-sent events
     Sse,
+    /// As the parts of multipart/form-data
+    Multipart,
+    /// As names and values of a form, percent-encoded
+    Form,
 }
 
 /// Many bodies in one run.

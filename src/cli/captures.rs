@@ -122,6 +122,9 @@ pub(crate) struct Open {
     /// Write the body to this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Turn the tokens of the tokenize operator back into the values they stand for; the audit says so
+    #[arg(long)]
+    pub(crate) reveal: bool,
     /// Say on standard error which grant was used and what was redacted
     #[arg(long)]
     pub(crate) report: bool,

@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use access::{ApiKeyCommand, ApiKeyCreate, GrantArguments, TicketCommand};
-pub(crate) use accounts::{AccountCommand, AccountSet, Switch};
+pub(crate) use accounts::{AccountCommand, AccountSet, AttachmentsName, Switch};
 pub(crate) use bodies::{
     BatchArguments, Explained, FormatName, ImportFrom, PackArguments, Redact, RulesCommand, Scan,
 };

@@ -110,6 +110,18 @@ fn change(arguments: &AccountSet) -> Result<Value, Failure> {
         })?;
         put("custom_rules", Some(json!(text)));
     }
+    match &arguments.body_policy {
+        Some(file) if file.as_os_str() == "none" => put("body_policy", Some(Value::Null)),
+        Some(file) => {
+            let wrong = |why: &dyn std::fmt::Display| {
+                Failure::usage(format!("body policy {}: {why}", file.display()))
+            };
+            let text = fs::read(file).map_err(|error| wrong(&error))?;
+            let policy: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+            put("body_policy", Some(policy));
+        }
+        None => {}
+    }
     if change.is_empty() {
         return Err(Failure::usage("nothing to change: see `oubliette account set --help`"));
     }

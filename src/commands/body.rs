@@ -60,6 +60,8 @@ pub(super) fn format(name: FormatName) -> Option<Format> {
         FormatName::Json => Some(Format::Json),
         FormatName::Ndjson => Some(Format::Ndjson),
         FormatName::Sse => Some(Format::Sse),
+        FormatName::Multipart => Some(Format::Multipart),
+        FormatName::Form => Some(Format::Form),
     }
 }
 

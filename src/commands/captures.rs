@@ -144,7 +144,10 @@ pub(super) fn open(settings: &Settings, arguments: &Open) -> Result<(), Failure>
         ));
     }
     let Open { account, exchange, part, .. } = arguments;
-    let path = path(["v1", "accounts", account, "exchanges", exchange, part.as_str(), "body"]);
+    let mut path = path(["v1", "accounts", account, "exchanges", exchange, part.as_str(), "body"]);
+    if arguments.reveal {
+        path.push_str("?reveal=true");
+    }
     with_client(settings, async |client| {
         let reply = client.send(Caller::Agent, Method::GET, &path, None).await?;
         if arguments.report {

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oubliette_detect::{DEFAULT_MIN_SCORE, EntityType, RuleSet};
-use oubliette_redact::{Attachments, CapturedBody, HashKey, Operator, Policy, Redactor};
+use oubliette_redact::{
+    Attachments, BodyPolicy, CapturedBody, HashKey, Operator, Policy, Redactor, TokenKey,
+};
 use zeroize::Zeroizing;
 
 use super::batch::{self, Answer, Defaults, Row};
 use super::body::{MAX_BYTES, format, read_input};
 use super::scan::{Finder, unreadable};
-use crate::cli::{FormatName, Redact};
+use crate::cli::{AttachmentsName, FormatName, Redact};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -38,11 +41,50 @@ pub(super) fn run(settings: &Settings, arguments: &Redact) -> Result<(), Failure
         });
     }
     let bytes = read_input(file)?;
+    if arguments.reveal {
+        let revealed =
+            TokenKey::from_bytes(*plan.token_key).reveal(&bytes, input.content_type.as_deref());
+        let mut out = Output::new();
+        out.bytes(&revealed)?;
+        return out.done();
+    }
     let body = CapturedBody::new(bytes, input.content_type.clone(), input.encoding.clone());
-    let redacted = redactor.exchange().redact(body).map_err(|error| unreadable(&error))?;
+    let mut exchange = redactor.exchange_of(&arguments.api);
+    let redacted = exchange.redact(body).map_err(|error| unreadable(&error))?;
     let mut out = Output::new();
     out.bytes(redacted.bytes())?;
-    out.done()
+    out.done()?;
+    if arguments.report {
+        let report = serde_json::to_string(redacted.report());
+        eprintln!("{}", report.expect("names and counts are always JSON"));
+    }
+    Ok(())
+}
+
+/// A key from a file, or a new one.
+fn key(option: &str, file: Option<&Path>) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let mut key = Zeroizing::new([0; 32]);
+    match file {
+        Some(path) => {
+            let wrong = |why: &dyn std::fmt::Display| {
+                Failure::usage(format!("{option} {}: {why}", path.display()))
+            };
+            let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| wrong(&e))?);
+            hex::decode_to_slice(text.trim(), &mut *key)
+                .map_err(|_| wrong(&"not 32 bytes in hex, as `openssl rand -hex 32` makes"))?;
+        }
+        None => getrandom::fill(&mut *key)
+            .map_err(|_| Failure::failed("the operating system gives no random bytes"))?,
+    }
+    Ok(key)
+}
+
+/// A policy as somebody wrote it down.
+fn read_policy(path: &Path) -> Result<BodyPolicy, Failure> {
+    let wrong =
+        |why: &dyn std::fmt::Display| Failure::usage(format!("--policy {}: {why}", path.display()));
+    let text = fs::read(path).map_err(|error| wrong(&error))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(&error))
 }
 
 /// What the arguments ask to be done.
@@ -51,8 +93,11 @@ struct Plan {
     min_score: f32,
     operator: Option<Operator>,
     operators: BTreeMap<EntityType, Operator>,
-    attachments: Attachments,
+    attachments: Option<Attachments>,
+    written: BodyPolicy,
+    api: String,
     hash_key: Zeroizing<[u8; 32]>,
+    token_key: Zeroizing<[u8; 32]>,
 }
 
 impl Plan {
@@ -70,43 +115,40 @@ impl Plan {
                 }
             }
         }
-        let mut hash_key = Zeroizing::new([0; 32]);
-        match &arguments.hash_key {
-            Some(path) => {
-                let wrong = |why: &dyn std::fmt::Display| {
-                    Failure::usage(format!("--hash-key {}: {why}", path.display()))
-                };
-                let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| wrong(&e))?);
-                hex::decode_to_slice(text.trim(), &mut *hash_key)
-                    .map_err(|_| wrong(&"not 32 bytes in hex, as `openssl rand -hex 32` makes"))?;
-            }
-            None => getrandom::fill(&mut *hash_key)
-                .map_err(|_| Failure::failed("the operating system gives no random bytes"))?,
-        }
+        let hash_key = key("--hash-key", arguments.hash_key.as_deref())?;
+        let token_key = key("--token-key", arguments.token_key.as_deref())?;
         Ok(Self {
             format: arguments.input.format,
             min_score: arguments.min_score.unwrap_or(DEFAULT_MIN_SCORE),
             operator,
             operators,
-            attachments: match arguments.keep_attachments {
-                true => Attachments::Keep,
-                false => Attachments::Drop,
-            },
+            attachments: arguments.attachments.map(|name| match name {
+                AttachmentsName::Drop => Attachments::Drop,
+                AttachmentsName::Keep => Attachments::Keep,
+                AttachmentsName::KeepStripped => Attachments::KeepStripped,
+            }),
+            written: arguments.policy.as_deref().map_or(Ok(BodyPolicy::default()), read_policy)?,
+            api: arguments.api.clone(),
             hash_key,
+            token_key,
         })
     }
 
+    /// What the file says, and then what the command line does.
     fn policy(&self) -> Policy {
-        Policy {
+        let mut policy = Policy {
             format: format(self.format),
             min_score: self.min_score,
-            operator: self.operator,
-            operators: self.operators.clone(),
-            attachments: self.attachments,
             hash_key: HashKey::from_bytes(*self.hash_key),
+            token_key: TokenKey::from_bytes(*self.token_key),
             max_bytes: MAX_BYTES,
             ..Policy::default()
-        }
+        };
+        self.written.apply_to(&mut policy);
+        policy.operator = self.operator.or(policy.operator);
+        policy.operators.extend(self.operators.clone());
+        policy.attachments = self.attachments.unwrap_or(policy.attachments);
+        policy
     }
 
     /// The redacted body of a row: as text if it came as text, else in base64. Each row is an
@@ -118,11 +160,11 @@ impl Plan {
         row: Row,
     ) -> Result<(Option<String>, Option<String>), Failure> {
         let mut exchange = if row.entities.is_none() && row.min_score.is_none() {
-            redactor.exchange()
+            redactor.exchange_of(&self.api)
         } else {
             let min_score = row.min_score.unwrap_or(self.min_score);
             let policy = Policy { entities: row.entities, min_score, ..self.policy() };
-            Redactor::new(rules.clone(), policy).exchange()
+            Redactor::new(rules.clone(), policy).exchange_of(&self.api)
         };
         let redacted = exchange.redact(row.body).map_err(|error| unreadable(&error))?;
         if row.is_text {

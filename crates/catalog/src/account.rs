@@ -102,6 +102,8 @@ pub struct Settings {
     pub attachments: Attachments,
     /// The account's own rule pack, as TOML text.
     pub custom_rules: Option<String>,
+    /// How bodies are redacted beyond that: by path, by entity, by API; in the redactor's words.
+    pub body_policy: Option<serde_json::Value>,
     /// Counts the changes; 0 for settings that were never changed.
     pub version: u64,
     /// When they were last changed, in Unix milliseconds.
@@ -122,6 +124,9 @@ impl Settings {
     /// The longest rule pack, in bytes: far above any pack written by hand.
     pub const MAX_CUSTOM_RULES_BYTES: usize = 1 << 20;
 
+    /// The longest body policy, in bytes as JSON: far above any written by hand.
+    pub const MAX_BODY_POLICY_BYTES: usize = 64 << 10;
+
     /// The settings of an account that has not changed any.
     #[must_use]
     pub fn new(created_at: i64) -> Self {
@@ -134,6 +139,7 @@ impl Settings {
             operator: None,
             attachments: Attachments::Drop,
             custom_rules: None,
+            body_policy: None,
             version: 0,
             updated_at: created_at,
             updated_by: String::new(),
@@ -187,6 +193,9 @@ impl Settings {
         if let Some(rules) = change.custom_rules {
             new.custom_rules = rules;
         }
+        if let Some(policy) = change.body_policy {
+            new.body_policy = policy;
+        }
         new.version += 1;
         new.updated_at = now;
         by.clone_into(&mut new.updated_by);
@@ -211,6 +220,14 @@ impl Settings {
         }
         if self.operator.as_ref().is_some_and(|name| name.is_empty() || name.len() > 64) {
             return Err(CatalogError::invalid("operator is a name of 1 to 64 characters"));
+        }
+        if self.body_policy.as_ref().is_some_and(|policy| {
+            !policy.is_object() || policy.to_string().len() > Self::MAX_BODY_POLICY_BYTES
+        }) {
+            return Err(CatalogError::invalid(format!(
+                "body_policy is not a JSON object of at most {} bytes",
+                Self::MAX_BODY_POLICY_BYTES
+            )));
         }
         if self.custom_rules.as_ref().is_some_and(|toml| toml.len() > Self::MAX_CUSTOM_RULES_BYTES)
         {
@@ -251,7 +268,7 @@ pub enum Attachments {
 
 /// A change of settings: what is absent stays as it is.
 ///
-/// In JSON `"operator": null` and `"custom_rules": null` remove the value.
+/// In JSON `"operator": null`, `"custom_rules": null` and `"body_policy": null` remove the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsChange {
@@ -276,13 +293,18 @@ pub struct SettingsChange {
     /// The account's own rule pack; `Some(None)` removes it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub custom_rules: Option<Option<String>>,
+    /// How bodies are redacted beyond that; `Some(None)` goes back to the built-in way.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub body_policy: Option<Option<serde_json::Value>>,
     /// Refuse the change unless the settings are at this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u64>,
 }
 
 /// Keeps `null` apart from an absent field, which serde's `Option` alone does not.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)
 }
 

@@ -7,7 +7,7 @@
 use crate::json::Path;
 
 /// Fields whose values tell one stream of deltas from another.
-const IDENTITY: [&[u8]; 9] = [
+const IDENTITY: [&[u8]; 10] = [
     b"index",
     b"output_index",
     b"content_index",
@@ -17,6 +17,7 @@ const IDENTITY: [&[u8]; 9] = [
     b"response_id",
     b"thought",
     b"generation_id",
+    b"jsonPath",
 ];
 
 /// Strings beside a delta's text that are names, not text.
@@ -36,7 +37,7 @@ const LABELS: [&[u8]; 12] = [
 ];
 
 /// Fields that carry text in the streams of APIs not known by name.
-const TEXT: [&[u8]; 13] = [
+const TEXT: [&[u8]; 19] = [
     b"text",
     b"content",
     b"delta",
@@ -50,6 +51,12 @@ const TEXT: [&[u8]; 13] = [
     b"thinking",
     b"reasoning",
     b"message",
+    b"value",
+    b"code",
+    b"input",
+    b"transcript",
+    b"outputText",
+    b"generation",
 ];
 
 /// How sure it is that a string is one stretch of a longer text.
@@ -84,7 +91,12 @@ pub(crate) fn likeness(path: &Path<'_>, events: bool) -> Option<Likeness> {
         | [b"delta", b"toolUse" | b"reasoningContent", _]
         | [b"contentBlockDelta", b"delta", _]
         | [b"contentBlockDelta", b"delta", b"toolUse" | b"reasoningContent", _]
-        // Gemini.
+        // OpenAI assistants.
+        | [b"delta", b"content", b"text", b"value"]
+        // Gemini: answers, arguments of functions in pieces, and the live API.
+        | [b"candidates", b"content", b"parts", b"functionCall", b"partialArgs", b"stringValue"]
+        | [b"serverContent", b"modelTurn", b"parts", b"text"]
+        | [b"serverContent", b"inputTranscription" | b"outputTranscription", b"text"]
         | [b"candidates", b"content", b"parts", b"text"] => Some(Likeness::Known),
         // Ollama's NDJSON, which a log of whole messages may look like.
         [b"message", b"content"] | [b"response"] => Some(Likeness::Guessed),
@@ -92,12 +104,25 @@ pub(crate) fn likeness(path: &Path<'_>, events: bool) -> Option<Likeness> {
     }
 }
 
-/// Whether the string at this path is one token of a text that log probabilities repeat.
-pub(crate) fn is_logprob_token(path: &Path<'_>) -> bool {
+/// Whether the string at this path is one piece of a text that stands elsewhere whole: a token with its log
+/// probability, or a word with its time. `Some(true)` if the pieces leave out the spaces between them.
+pub(crate) fn token(path: &Path<'_>) -> Option<bool> {
     let mut names = path.names();
-    names.next() == Some(b"token")
-        && !names.any(|name| name == b"top_logprobs")
-        && path.names().any(|name| name == b"logprobs")
+    match names.next()? {
+        b"token" => {
+            let others = |name: &[u8]| name == b"top_logprobs" || name == b"topCandidates";
+            let listed = |name: &[u8]| {
+                name == b"logprobs" || name == b"chosenCandidates" || name == b"logprobsResult"
+            };
+            (!names.any(others) && path.names().any(listed)).then_some(false)
+        }
+        // OpenAI completions.
+        b"tokens" => (names.next() == Some(b"logprobs")).then_some(false),
+        // Transcriptions.
+        b"word" => (names.next() == Some(b"words")).then_some(true),
+        b"text" => (names.next() == Some(b"segments")).then_some(true),
+        _ => None,
+    }
 }
 
 /// Whether the value under this name says which stream of deltas its object is part of. The type of

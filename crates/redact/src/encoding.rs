@@ -1,6 +1,6 @@
 //! `content-encoding` (RFC 9110, section 8.4) undone, within a limit.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
 
@@ -20,7 +20,7 @@ pub(crate) fn undo(
     body: &[u8],
     content_encoding: Option<&str>,
     limit: usize,
-) -> Result<Option<Zeroizing<Vec<u8>>>, RedactError> {
+) -> Result<Option<Decoded>, RedactError> {
     if body.len() > limit {
         return Err(RedactError::new(RedactErrorKind::TooLarge { limit }));
     }
@@ -33,15 +33,25 @@ pub(crate) fn undo(
     if layers.len() > MAX_LAYERS {
         return Err(RedactError::new(RedactErrorKind::UnknownEncoding));
     }
-    let mut decoded: Option<Zeroizing<Vec<u8>>> = None;
+    let mut decoded: Option<Decoded> = None;
     for layer in layers.iter().rev() {
-        let data = decoded.as_deref().map_or(body, Vec::as_slice);
-        decoded = Some(Zeroizing::new(undo_one(data, layer, limit)?));
+        let data = decoded.as_ref().map_or(body, |decoded| &decoded.bytes);
+        let mut next = undo_one(data, layer, limit)?;
+        next.truncated |= decoded.is_some_and(|decoded| decoded.truncated);
+        decoded = Some(next);
     }
     Ok(decoded)
 }
 
-fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Vec<u8>, RedactError> {
+/// What was under an encoding.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// The encoded data broke off: this is what there was of it.
+    pub(crate) truncated: bool,
+}
+
+fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Decoded, RedactError> {
     match encoding {
         "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(data), limit),
         // "deflate" means zlib, but some servers send the bare stream.
@@ -63,16 +73,111 @@ fn undo_one(data: &[u8], encoding: &str, limit: usize) -> Result<Vec<u8>, Redact
     }
 }
 
-fn read(decoder: impl Read, limit: usize) -> Result<Vec<u8>, RedactError> {
-    let mut out = Vec::new();
+fn read(decoder: impl Read, limit: usize) -> Result<Decoded, RedactError> {
+    let mut bytes = Zeroizing::new(Vec::new());
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    match decoder.take(most).read_to_end(&mut out) {
-        Ok(_) if out.len() > limit => Err(RedactError::new(RedactErrorKind::TooLarge { limit })),
-        Ok(_) => Ok(out),
+    match decoder.take(most).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() > limit => Err(RedactError::new(RedactErrorKind::TooLarge { limit })),
+        Ok(_) => Ok(Decoded { bytes, truncated: false }),
         // A stream that the tap saw cut off still holds text that must be looked at.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !out.is_empty() => Ok(out),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !bytes.is_empty() => {
+            Ok(Decoded { bytes, truncated: true })
+        }
         Err(error) => Err(RedactError::damaged(error)),
     }
+}
+
+/// Undoes one encoding while the body comes.
+pub(crate) enum Decoder {
+    Identity,
+    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    /// Whether it is zlib or the bare stream shows in the first two bytes.
+    Deflate(Vec<u8>),
+    Zlib(Box<flate2::write::ZlibDecoder<Vec<u8>>>),
+    Bare(Box<flate2::write::DeflateDecoder<Vec<u8>>>),
+    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+}
+
+impl Decoder {
+    /// For what a `content-encoding` header says.
+    ///
+    /// # Errors
+    ///
+    /// If that is unknown, or more than one.
+    pub(crate) fn new(content_encoding: Option<&str>) -> Result<Self, RedactError> {
+        let name = content_encoding.unwrap_or_default().trim().to_ascii_lowercase();
+        Ok(match name.as_str() {
+            "" | "identity" => Self::Identity,
+            "gzip" | "x-gzip" => {
+                Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new())))
+            }
+            "deflate" => Self::Deflate(Vec::new()),
+            "br" => Self::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
+            "zstd" => {
+                let mut decoder =
+                    zstd::stream::write::Decoder::new(Vec::new()).map_err(RedactError::damaged)?;
+                decoder.window_log_max(23).map_err(RedactError::damaged)?;
+                Self::Zstd(Box::new(decoder))
+            }
+            _ => return Err(RedactError::new(RedactErrorKind::UnknownEncoding)),
+        })
+    }
+
+    /// Whether there is anything to undo.
+    pub(crate) fn decodes(&self) -> bool {
+        !matches!(self, Self::Identity)
+    }
+
+    /// Undoes a stretch, and appends what there is by now.
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RedactError> {
+        if let Self::Deflate(head) = self {
+            head.extend_from_slice(bytes);
+            let [first, second, ..] = head[..] else { return Ok(()) };
+            let head = std::mem::take(head);
+            // RFC 1950, section 2.2.
+            let zlib = first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
+            *self = if zlib {
+                Self::Zlib(Box::new(flate2::write::ZlibDecoder::new(Vec::new())))
+            } else {
+                Self::Bare(Box::new(flate2::write::DeflateDecoder::new(Vec::new())))
+            };
+            return self.push(&head, out);
+        }
+        let (written, decoded) = match self {
+            Self::Identity | Self::Deflate(_) => {
+                out.extend_from_slice(bytes);
+                return Ok(());
+            }
+            Self::Gzip(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
+            Self::Zlib(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
+            Self::Bare(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
+            Self::Brotli(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
+            Self::Zstd(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
+        };
+        out.append(decoded);
+        written.map_err(RedactError::damaged)
+    }
+
+    /// Ends the body: appends what is left. `true` if it broke off.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool, RedactError> {
+        let (ended, decoded) = match self {
+            Self::Identity => return Ok(false),
+            Self::Deflate(head) => return Ok(!head.is_empty()),
+            Self::Gzip(decoder) => (decoder.try_finish(), decoder.get_mut()),
+            Self::Zlib(decoder) => (decoder.try_finish(), decoder.get_mut()),
+            Self::Bare(decoder) => (decoder.try_finish(), decoder.get_mut()),
+            Self::Brotli(decoder) => (decoder.close(), decoder.get_mut()),
+            Self::Zstd(decoder) => (decoder.flush(), decoder.get_mut()),
+        };
+        out.append(decoded);
+        Ok(ended.is_err())
+    }
+}
+
+fn write(decoder: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    decoder.write_all(bytes)?;
+    decoder.flush()
 }
 
 #[cfg(test)]
@@ -108,7 +213,7 @@ mod tests {
             ("zstd, gzip", gzip(&zstd)),
         ] {
             let decoded = undo(&data, Some(encoding), 1 << 20).unwrap();
-            assert_eq!(decoded.as_deref().unwrap_or(&data), &text, "{encoding}");
+            assert_eq!(&decoded.map_or(data, |d| d.bytes.to_vec()), &text, "{encoding}");
         }
         assert!(undo(&text, None, 1 << 20).unwrap().is_none());
     }
@@ -132,6 +237,6 @@ mod tests {
         let text: Vec<u8> = (0..20_000u32).flat_map(|i| i.to_string().into_bytes()).collect();
         let whole = gzip(&text);
         let part = undo(&whole[..whole.len() / 2], Some("gzip"), 1 << 20).unwrap().unwrap();
-        assert!(!part.is_empty() && text.starts_with(&part[..]));
+        assert!(part.truncated && !part.bytes.is_empty() && text.starts_with(&part.bytes));
     }
 }

@@ -49,6 +49,12 @@ pub(crate) fn looks_like(stream: &[u8]) -> bool {
     prelude(stream, 0).is_some()
 }
 
+/// Where the frame at `at` ends, if all of it is there. What is no frame ends with the stream.
+pub(crate) fn frame_end(stream: &[u8], at: usize) -> Option<usize> {
+    let (total, _) = prelude(stream, at)?;
+    (at + total <= stream.len()).then_some(at + total)
+}
+
 /// The stream with edits applied to payloads and header strings, lengths and checksums made anew.
 /// What is behind the last whole frame is left out: it would be no frame any more.
 pub(crate) fn rebuild(stream: &[u8], edits: &[Edit]) -> Vec<u8> {

@@ -1,19 +1,18 @@
 //! What was found in the texts of a reading, and where that lies in the body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use oubliette_detect::{Finding, RuleIndex, RuleSet, ScanOptions, Scanner};
+use oubliette_detect::{Category, Finding, RuleIndex, RuleSet, ScanOptions, Scanner};
 use zeroize::Zeroizing;
 
-use crate::attachment::Attachment;
 use crate::explore::Explored;
 use crate::json;
 use crate::operator::Operator;
 use crate::policy::Policy;
 use crate::pseudonyms::Pseudonyms;
-use crate::reading::{NodeId, Reading};
+use crate::reading::{Kind, NodeId, Reading};
 
 /// One finding in one text of a reading.
 pub(crate) struct Hit {
@@ -65,17 +64,34 @@ impl Hits {
             };
             let text = reading.text(node);
             scanner.scan_into(text, &options, &mut findings);
+            let before = self.found.len();
             self.found.extend(findings.drain(..).map(|finding| Hit::of(node, &finding)));
             self.scan_unescaped(node, text, scanner, &options);
+            if reading.node(node).kind == Kind::Schema {
+                let mut at = 0;
+                self.found.retain(|hit| {
+                    at += 1;
+                    at <= before || scanner.rules().rule(hit.rule).category() == Category::Secret
+                });
+            }
         }
-        // What stands in an attachment is part of it, and no more prose than the rest.
-        let mut attachments: BTreeMap<NodeId, Vec<&Attachment>> = BTreeMap::new();
-        for (node, attachment) in &explored.attachments {
-            attachments.entry(*node).or_default().push(attachment);
+        self.drop_those_aside(explored);
+    }
+
+    /// What stands in an attachment is part of it, and no more prose than the rest.
+    fn drop_those_aside(&mut self, explored: &Explored<'_>) {
+        if explored.aside.is_empty() {
+            return;
         }
+        let mut aside: BTreeMap<NodeId, Vec<Range<usize>>> = BTreeMap::new();
+        for (node, what) in &explored.aside {
+            aside.entry(*node).or_default().push(what.range());
+        }
+        aside.values_mut().for_each(|ranges| ranges.sort_by_key(|range| range.start));
         self.found.retain(|hit| {
-            !attachments.get(&hit.node).is_some_and(|found| {
-                found.iter().any(|a| a.range.start < hit.span.end && hit.span.start < a.range.end)
+            !aside.get(&hit.node).is_some_and(|ranges| {
+                let next = ranges.partition_point(|range| range.end <= hit.span.start);
+                ranges.get(next).is_some_and(|range| range.start < hit.span.end)
             })
         });
     }
@@ -114,7 +130,8 @@ impl Hits {
 
     /// Adds the places where a value that some rule has found stands again, without the context
     /// that gave it away: in a citation, an error message, a URL, the other body.
-    pub(crate) fn echo(&mut self, reading: &Reading<'_>, pseudonyms: &Pseudonyms) {
+    pub(crate) fn echo(&mut self, explored: &Explored<'_>, pseudonyms: &Pseudonyms) {
+        let reading = &explored.reading;
         let (values, rules): (Vec<&[u8]>, Vec<RuleIndex>) = pseudonyms.known().unzip();
         if values.is_empty() {
             return;
@@ -135,6 +152,7 @@ impl Hits {
                 }
             }
         }
+        self.drop_those_aside(explored);
     }
 
     /// Every hit with its places in the body, in the order in which they stand there. Of hits that
@@ -157,12 +175,17 @@ impl Hits {
         });
         // Streams interleave, so hits that reach past a range do not all follow each other.
         let mut kept: Vec<(Hit, Vec<Range<usize>>)> = Vec::with_capacity(placed.len());
+        let mut last: VecDeque<(RuleIndex, Places)> = VecDeque::new();
         for (hit, ranges) in placed {
-            let repeats =
-                kept.iter().rev().take(REACH).any(|(other, places)| {
-                    (!all || other.rule == hit.rule) && covers(places, &ranges)
-                });
+            let places = reading.settle_at(hit.node, hit.span.clone());
+            let repeats = last
+                .iter()
+                .any(|(rule, others)| (!all || *rule == hit.rule) && covers(others, &places));
             if !repeats {
+                if last.len() == REACH {
+                    last.pop_front();
+                }
+                last.push_back((hit.rule, places));
                 kept.push((hit, ranges));
             }
         }
@@ -170,12 +193,17 @@ impl Hits {
     }
 }
 
+/// Where a hit stands, by what is written as one.
+type Places = Vec<(NodeId, Range<usize>)>;
+
 /// How far back a repeated hit is looked for. Missing one costs nothing but a count too many: edits
 /// that overlap are merged.
 const REACH: usize = 16;
 
-fn covers(outer: &[Range<usize>], inner: &[Range<usize>]) -> bool {
-    inner.iter().all(|i| outer.iter().any(|o| o.start <= i.start && i.end <= o.end))
+fn covers(outer: &Places, inner: &Places) -> bool {
+    inner
+        .iter()
+        .all(|(at, i)| outer.iter().any(|(of, o)| of == at && o.start <= i.start && i.end <= o.end))
 }
 
 /// Whether a stretch of text is not part of a longer word or number.

@@ -41,13 +41,14 @@
 //!
 //! # How a body is read
 //!
-//! JSON, NDJSON, server-sent events, AWS's binary event streams and plain text, by content type and by looks; what claims to be
-//! one and is not is read as text. Text is looked for where it is: in string values with their
+//! JSON, NDJSON, server-sent events, AWS's binary event streams, multipart bodies, forms and plain text, in UTF-8 or UTF-16, by
+//! content type and by looks; what claims to be one and is not is read as text. Text is looked for where it is: in string values with their
 //! escapes undone, in JSON inside strings, in the text that a stream's deltas join to (per choice,
 //! item and tool call), in the tokens of log probabilities, in base64 that holds text, in numbers
 //! and in keys. A value found once is taken out everywhere in the exchange, also where nothing
 //! beside it gives it away. Base64 that holds no text, and bodies that are not text, are
-//! attachments and go by [`Attachments`].
+//! attachments and go by [`Attachments`]; embeddings and tokens go by [`Vectors`], ciphertext by [`Opaque`], and
+//! what is to be treated by its path by [`Paths`].
 //!
 //! Nothing is parsed into a tree and written again: replacements are spliced into the bytes, and
 //! everything else stays as it was.
@@ -62,7 +63,8 @@
 //!
 //! Detection is most of it, once for a body in which nothing is found and twice for others, since
 //! the result is read again. Memory is a few times the body. Create one [`Redactor`] per policy, which
-//! keeps scanners warm, and one [`ExchangeRedactor`] per exchange.
+//! keeps scanners warm, and one [`ExchangeRedactor`] per exchange. A [`StreamRedactor`] redacts a stream while it passes and
+//! holds only what is not decided yet.
 
 mod attachment;
 mod body;
@@ -72,9 +74,14 @@ mod encoding;
 mod error;
 mod event_stream;
 mod explore;
+mod field;
+mod form;
 mod hits;
 mod json;
+mod media;
+mod multipart;
 mod operator;
+mod paths;
 mod policy;
 mod pool;
 mod pseudonyms;
@@ -82,10 +89,17 @@ mod reading;
 mod redactor;
 mod report;
 mod sse;
+mod stream;
+mod surrogate;
+mod token;
+mod utf16;
 
 pub use body::{CapturedBody, RedactedBody, UnredactedConsent};
 pub use error::{RedactError, RedactErrorKind};
 pub use operator::{HashKey, Operator, UnknownOperator};
-pub use policy::{Attachments, Policy};
+pub use paths::{PathError, PathPattern, Paths, Preset};
+pub use policy::{Attachments, BodyPolicy, Opaque, Policy, Vectors, WrittenPaths};
 pub use redactor::{BodyExplanation, BodyFinding, ExchangeRedactor, Redactor};
 pub use report::{Format, Report};
+pub use stream::StreamRedactor;
+pub use token::TokenKey;

@@ -23,6 +23,12 @@ pub enum Operator {
     /// Put a keyed hash in its place: `<EMAIL_ADDRESS:…>`. The same value gets the same hash under
     /// the same key, across exchanges; without the key it cannot be guessed back.
     Hash,
+    /// Put a sealed token in its place: `<EMAIL_ADDRESS~…>`. The same value gets the same token under the same
+    /// [`TokenKey`](crate::TokenKey), and whoever has that can turn it back. JSON numbers become `0` and cannot be.
+    Tokenize,
+    /// Put a value of the same shape in its place that is nobody's: a card number that passes its check, a
+    /// phone number kept for fiction. Entities that have none are replaced.
+    Surrogate,
     /// Leave nothing in its place.
     Remove,
     /// Leave it standing.
@@ -31,8 +37,15 @@ pub enum Operator {
 
 impl Operator {
     /// Every operator, for help texts.
-    pub const ALL: [Operator; 5] =
-        [Self::Replace, Self::Mask, Self::Hash, Self::Remove, Self::Keep];
+    pub const ALL: [Operator; 7] = [
+        Self::Replace,
+        Self::Mask,
+        Self::Hash,
+        Self::Tokenize,
+        Self::Surrogate,
+        Self::Remove,
+        Self::Keep,
+    ];
 
     /// The name as settings and rule packs write it.
     #[must_use]
@@ -41,6 +54,8 @@ impl Operator {
             Self::Replace => "replace",
             Self::Mask => "mask",
             Self::Hash => "hash",
+            Self::Tokenize => "tokenize",
+            Self::Surrogate => "surrogate",
             Self::Remove => "remove",
             Self::Keep => "keep",
         }
@@ -80,7 +95,9 @@ pub struct UnknownOperator;
 
 impl fmt::Display for UnknownOperator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown operator: it is replace, mask, hash, remove or keep")
+        f.write_str(
+            "unknown operator: it is replace, mask, hash, tokenize, surrogate, remove or keep",
+        )
     }
 }
 
@@ -110,17 +127,21 @@ impl HashKey {
         Self(bytes)
     }
 
-    /// 128 bits of HMAC-SHA-256 over a label and a value, written in 32 of the letters g to v: no
-    /// digit and no hexadecimal letter, so that no rule takes a hash for a number or a token.
-    pub(crate) fn digest(&self, label: &str, value: &[u8]) -> String {
+    /// HMAC-SHA-256 over a label and a value.
+    pub(crate) fn bytes(&self, label: &str, value: &[u8]) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
         mac.update(b"oubliette/v1/hash\0");
         mac.update(label.as_bytes());
         mac.update(b"\0");
         mac.update(value);
-        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
-        bytes[..16]
+        mac.finalize().into_bytes().into()
+    }
+
+    /// 128 bits of HMAC-SHA-256 over a label and a value, written in 32 of the letters g to v: no
+    /// digit and no hexadecimal letter, so that no rule takes a hash for a number or a token.
+    pub(crate) fn digest(&self, label: &str, value: &[u8]) -> String {
+        self.bytes(label, value)[..16]
             .iter()
             .flat_map(|byte| [byte >> 4, byte & 15])
             .map(|nibble| char::from(b'g' + nibble))

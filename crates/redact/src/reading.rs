@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::attachment::Style;
 use crate::edit::{Edit, apply, settle};
+use crate::form;
 use crate::json::{OffsetMap, decode, escape_into};
+use crate::utf16::{self, Utf16};
 
 /// The place of a node in its [`Reading`]. Children come after their parents.
 pub(crate) type NodeId = usize;
@@ -41,6 +42,8 @@ pub(crate) enum Kind {
     Container,
     /// Scanned; findings are replaced by text.
     Text,
+    /// Scanned for secrets only: descriptions of tools.
+    Schema,
     /// A JSON number: scanned, and replaced as a whole by another number.
     Number,
 }
@@ -83,6 +86,7 @@ impl Stretch {
 }
 
 /// A stretch of a node that is to be joined with others.
+#[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) node: NodeId,
     pub(crate) range: Range<usize>,
@@ -111,8 +115,19 @@ struct Piece {
 enum Coding {
     Plain,
     Json(OffsetMap),
+    Form(OffsetMap),
     /// The whole piece is encoded as one: any change rewrites it all.
-    Base64,
+    Base64(Style, Option<Utf16>),
+}
+
+/// How stretches that are to be joined are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Plain,
+    /// As raw JSON strings.
+    Json,
+    /// As values of a form.
+    Form,
 }
 
 /// What repeats a piece token by token, in parent coordinates: log probabilities give each token
@@ -123,6 +138,8 @@ pub(crate) struct Copies {
     pub(crate) bytes: Option<Range<usize>>,
     /// A JSON array of alternatives, the token itself among them.
     pub(crate) alternatives: Option<Range<usize>>,
+    /// The number that the token has in the model's vocabulary.
+    pub(crate) id: Option<Range<usize>>,
 }
 
 impl<'b> Reading<'b> {
@@ -178,34 +195,49 @@ impl<'b> Reading<'b> {
         field: Option<Stretch>,
     ) -> NodeId {
         if escaped {
-            self.add_joined(vec![Part::new(parent, raw)], true, field)
+            self.add_joined(&[Part::new(parent, raw)], Written::Json, false, field)
         } else {
             self.add_slice(parent, raw, field, Kind::Text)
         }
     }
 
-    /// Adds what several stretches of other nodes join to as one node. If `json`, they are raw JSON
-    /// strings and their escapes are undone first. The field is one of the first stretch's node.
-    pub(crate) fn add_joined(
+    /// Adds what several stretches of other nodes join to as one node, with their escapes undone and, if
+    /// `spaced`, a space between them. Before them stands a text that is in no node. The field is one of the
+    /// first stretch's node.
+    pub(crate) fn add_joined_to(
         &mut self,
-        stretches: Vec<Part>,
-        json: bool,
+        before: &[u8],
+        stretches: &[Part],
+        written: Written,
+        spaced: bool,
         field: Option<Stretch>,
     ) -> NodeId {
-        let mut text = Zeroizing::new(Vec::new());
+        let mut text = Zeroizing::new(before.to_vec());
         let mut pieces = Vec::with_capacity(stretches.len());
         let first = stretches.first().map_or(Self::BODY, |part| part.node);
-        text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum());
-        for Part { node, range, copies } in stretches {
+        let spaces = usize::from(spaced) * stretches.len();
+        text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum::<usize>() + spaces);
+        for Part { node, range, copies } in stretches.iter().cloned() {
+            if spaced && !text.is_empty() {
+                text.push(b' ');
+            }
             let start = text.len();
-            let source = self.text(node);
-            let coding = if json {
-                let decoded = decode(&source[range.clone()]);
-                text.extend_from_slice(&decoded.text);
-                Coding::Json(decoded.map)
-            } else {
-                text.extend_from_slice(&source[range.clone()]);
-                Coding::Plain
+            let source = &self.text(node)[range.clone()];
+            let coding = match written {
+                Written::Plain => {
+                    text.extend_from_slice(source);
+                    Coding::Plain
+                }
+                Written::Json => {
+                    let decoded = decode(source);
+                    text.extend_from_slice(&decoded.text);
+                    Coding::Json(decoded.map)
+                }
+                Written::Form => {
+                    let decoded = form::decode(source);
+                    text.extend_from_slice(&decoded.text);
+                    Coding::Form(decoded.map)
+                }
             };
             pieces.push(Piece {
                 start,
@@ -219,23 +251,51 @@ impl<'b> Reading<'b> {
         self.push(first, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
     }
 
+    /// As [`add_joined_to`](Self::add_joined_to), with nothing before.
+    pub(crate) fn add_joined(
+        &mut self,
+        stretches: &[Part],
+        written: Written,
+        spaced: bool,
+        field: Option<Stretch>,
+    ) -> NodeId {
+        self.add_joined_to(b"", stretches, written, spaced, field)
+    }
+
     /// Adds the text that a stretch of `parent` holds in base64.
     pub(crate) fn add_base64(
         &mut self,
         parent: NodeId,
         range: Range<usize>,
-        text: Zeroizing<Vec<u8>>,
+        style: Style,
+        bytes: Zeroizing<Vec<u8>>,
     ) -> NodeId {
+        let utf16 = utf16::detect(&bytes, None);
+        let text = match utf16 {
+            Some(utf16) => utf16.decode(&bytes),
+            None => bytes,
+        };
         let piece = Piece {
             start: 0,
             len: text.len(),
             node: parent,
             parent: range,
-            coding: Coding::Base64,
+            coding: Coding::Base64(style, utf16),
             copies: Copies::default(),
         };
         let joined = Joined { text, pieces: vec![piece] };
         self.push(parent, Source::Joined(Box::new(joined)), None, Kind::Text)
+    }
+
+    /// The node and the offset in its text where a node's text begins.
+    pub(crate) fn origin(&self, id: NodeId) -> (NodeId, usize) {
+        let node = &self.nodes[id];
+        match &node.source {
+            Source::Slice(slice) => (node.parent(), slice.range().start),
+            Source::Joined(joined) => {
+                joined.pieces.first().map_or((node.parent(), 0), |p| (p.node, p.parent.start))
+            }
+        }
     }
 
     /// The bytes that were read.
@@ -243,8 +303,8 @@ impl<'b> Reading<'b> {
         self.body
     }
 
-    pub(crate) fn set_container(&mut self, id: NodeId) {
-        self.nodes[id].kind = Kind::Container;
+    pub(crate) fn set_kind(&mut self, id: NodeId, kind: Kind) {
+        self.nodes[id].kind = kind;
     }
 
     fn push(
@@ -275,6 +335,68 @@ impl<'b> Reading<'b> {
                 .touched(&range)
                 .flat_map(|(piece, local)| self.lift(piece.node, piece.in_parent(&local)))
                 .collect(),
+        }
+    }
+
+    /// The pieces of a joined text that hold something: where each ends in it, and where it begins in the body.
+    pub(crate) fn pieces(&self, id: NodeId) -> impl Iterator<Item = (usize, usize)> {
+        let pieces = match &self.nodes[id].source {
+            Source::Joined(joined) => &joined.pieces[..],
+            Source::Slice(_) => &[],
+        };
+        pieces.iter().filter(|piece| piece.len > 0).filter_map(|piece| {
+            let at = self.lift(piece.node, piece.parent.clone()).first()?.start;
+            Some((piece.start + piece.len, at))
+        })
+    }
+
+    /// As [`lift`](Self::lift), but to the text of `to`; `None` if the node is not part of that.
+    pub(crate) fn lift_to(
+        &self,
+        to: NodeId,
+        id: NodeId,
+        range: Range<usize>,
+    ) -> Option<Vec<Range<usize>>> {
+        if id == to {
+            return Some(vec![range]);
+        }
+        // Children come after their parents.
+        if id < to {
+            return None;
+        }
+        let node = &self.nodes[id];
+        match &node.source {
+            Source::Slice(slice) => {
+                let base = slice.range().start;
+                self.lift_to(to, node.parent(), base + range.start..base + range.end)
+            }
+            Source::Joined(joined) => {
+                let mut ranges = Vec::new();
+                for (piece, local) in joined.touched(&range) {
+                    ranges.extend(self.lift_to(to, piece.node, piece.in_parent(&local))?);
+                }
+                Some(ranges)
+            }
+        }
+    }
+
+    /// As [`lift`](Self::lift), but no further than to what is written as one: the body, or the base64 node
+    /// that each range is then in.
+    pub(crate) fn settle_at(&self, id: NodeId, range: Range<usize>) -> Vec<(NodeId, Range<usize>)> {
+        let node = &self.nodes[id];
+        match &node.source {
+            _ if id == Self::BODY => vec![(id, range)],
+            Source::Slice(slice) => {
+                let base = slice.range().start;
+                self.settle_at(node.parent(), base + range.start..base + range.end)
+            }
+            Source::Joined(joined) => match &joined.pieces[..] {
+                [Piece { coding: Coding::Base64(..), .. }] => vec![(id, range)],
+                _ => joined
+                    .touched(&range)
+                    .flat_map(|(piece, local)| self.settle_at(piece.node, piece.in_parent(&local)))
+                    .collect(),
+            },
         }
     }
 
@@ -329,9 +451,11 @@ impl Joined {
     /// Edits of this text as edits of the nodes it was joined from. A replacement goes where the edit
     /// begins; from the other pieces it touches, the text is taken out.
     fn carry(&self, edits: &[Edit]) -> Vec<(NodeId, Edit)> {
-        if let [Piece { coding: Coding::Base64, node, parent, .. }] = &self.pieces[..] {
-            let encoded = STANDARD.encode(apply(&self.text, edits));
-            return vec![(*node, Edit { range: parent.clone(), with: encoded.into_bytes() })];
+        if let [Piece { coding: Coding::Base64(style, utf16), node, parent, .. }] = &self.pieces[..]
+        {
+            let edited = apply(&self.text, edits);
+            let with = style.encode(&utf16.map_or(edited.clone(), |utf16| utf16.encode(&edited)));
+            return vec![(*node, Edit { range: parent.clone(), with })];
         }
         let mut carried = Vec::new();
         let mut token: Vec<Edit> = Vec::new();
@@ -346,7 +470,8 @@ impl Joined {
                 let mut written = Vec::new();
                 match piece.coding {
                     Coding::Json(_) => escape_into(&mut written, with),
-                    Coding::Plain | Coding::Base64 => written.extend_from_slice(with),
+                    Coding::Form(_) => form::encode_into(&mut written, with),
+                    Coding::Plain | Coding::Base64(..) => written.extend_from_slice(with),
                 }
                 let range = piece.in_parent(&local);
                 carried.push((piece.node, Edit { range, with: written }));
@@ -366,8 +491,10 @@ impl Piece {
         let base = self.parent.start;
         match &self.coding {
             Coding::Plain => base + local.start..base + local.end,
-            Coding::Json(map) => base + map.raw(local.start)..base + map.raw(local.end),
-            Coding::Base64 => self.parent.clone(),
+            Coding::Json(map) | Coding::Form(map) => {
+                base + map.raw(local.start)..base + map.raw(local.end)
+            }
+            Coding::Base64(..) => self.parent.clone(),
         }
     }
 
@@ -381,6 +508,9 @@ impl Piece {
         }
         if let Some(range) = self.copies.alternatives.clone() {
             carried.push((self.node, Edit { range, with: b"[]".to_vec() }));
+        }
+        if let Some(range) = self.copies.id.clone() {
+            carried.push((self.node, Edit { range, with: b"0".to_vec() }));
         }
     }
 }

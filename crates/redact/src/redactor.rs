@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use oubliette_detect::{Explanation, RuleIndex, RuleSet, ScanOptions, Span};
+use oubliette_detect::{EntityType, Explanation, RuleIndex, RuleSet, ScanOptions, Span};
 use zeroize::Zeroizing;
 
 use crate::attachment;
@@ -13,14 +14,19 @@ use crate::edit::{Edit, apply};
 use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
-use crate::explore::{Explored, explore};
-use crate::hits::Hits;
+use crate::explore::{Aside, Explored, explore};
+use crate::hits::{Hit, Hits};
+use crate::media;
+use crate::multipart;
 use crate::operator::{Operator, mask};
-use crate::policy::{Attachments, Policy};
+use crate::paths::Paths;
+use crate::policy::{Attachments, Opaque, Policy, Vectors};
 use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
+use crate::surrogate;
+use crate::utf16::{self, Utf16};
 
 /// A rule set and a policy, ready to redact. Cheap to clone and to share between threads.
 #[derive(Clone)]
@@ -51,7 +57,15 @@ impl Redactor {
     /// Begins an exchange: its bodies share the numbers of their placeholders.
     #[must_use]
     pub fn exchange(&self) -> ExchangeRedactor {
+        self.exchange_of("")
+    }
+
+    /// As [`exchange`](Self::exchange), of an API that the policy may have paths of its own for.
+    #[must_use]
+    pub fn exchange_of(&self, api: &str) -> ExchangeRedactor {
+        let paths = self.policy.apis.get(api).unwrap_or(&self.policy.paths);
         ExchangeRedactor {
+            paths: paths.clone(),
             redactor: self.clone(),
             scanner: self.pool.lend(),
             pseudonyms: Pseudonyms::default(),
@@ -66,12 +80,12 @@ impl Redactor {
     /// If the body's encoding cannot be undone or it is too large.
     pub fn find(&self, body: &CapturedBody) -> Result<Vec<BodyFinding>, RedactError> {
         let policy = &self.policy;
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
-        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let plain = Plain::of(body, policy)?;
+        let bytes = plain.bytes(body);
         if is_media(bytes) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, policy.format.or_else(|| Format::of(body.content_type())));
+        let explored = explore(bytes, plain.hint, &policy.paths);
         let mut hits = Hits::default();
         hits.scan(&explored, &mut self.pool.lend(), policy);
         let mut findings: Vec<_> = hits
@@ -86,6 +100,9 @@ impl Redactor {
             })
             .collect();
         findings.sort_by_key(|finding| (finding.span, finding.rule));
+        for finding in &mut findings {
+            finding.span = plain.in_body(bytes, finding.span);
+        }
         Ok(findings)
     }
 
@@ -97,12 +114,12 @@ impl Redactor {
     /// As [`find`](Self::find).
     pub fn explain(&self, body: &CapturedBody) -> Result<Vec<BodyExplanation>, RedactError> {
         let policy = &self.policy;
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
-        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let plain = Plain::of(body, policy)?;
+        let bytes = plain.bytes(body);
         if is_media(bytes) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, policy.format.or_else(|| Format::of(body.content_type())));
+        let explored = explore(bytes, plain.hint, &policy.paths);
         let reading = &explored.reading;
         let mut scanner = self.pool.lend();
         let mut all = Vec::new();
@@ -114,8 +131,10 @@ impl Redactor {
             };
             for explanation in scanner.explain(reading.text(node), &options) {
                 let spans = reading.lift(node, explanation.span.range());
-                let spans: Vec<Span> =
-                    spans.into_iter().map(|r| Span { start: r.start, end: r.end }).collect();
+                let spans: Vec<Span> = spans
+                    .into_iter()
+                    .map(|r| plain.in_body(bytes, Span { start: r.start, end: r.end }))
+                    .collect();
                 if !spans.is_empty() {
                     all.push(BodyExplanation { explanation, spans });
                 }
@@ -158,6 +177,7 @@ pub struct BodyExplanation {
 /// Redacts the bodies of one exchange, the request first.
 pub struct ExchangeRedactor {
     redactor: Redactor,
+    paths: Paths,
     scanner: Lent,
     pseudonyms: Pseudonyms,
 }
@@ -173,7 +193,7 @@ impl fmt::Debug for ExchangeRedactor {
 
 /// Redacting changes what stands beside a value, so the result is read again, and usually found
 /// clean. A body still not clean after this many times was made to be so.
-const MAX_PASSES: usize = 8;
+pub(crate) const MAX_PASSES: usize = 8;
 
 impl ExchangeRedactor {
     /// Takes the personal data and secrets out of a body.
@@ -189,14 +209,16 @@ impl ExchangeRedactor {
     /// then not be stored.
     pub fn redact(&mut self, body: CapturedBody) -> Result<RedactedBody, RedactError> {
         let policy = Arc::clone(&self.redactor.policy);
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
-        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let plain = Plain::of(&body, &policy)?;
+        let bytes = plain.bytes(&body);
         let mut report = Report {
             rule_set: self.redactor.rules().digest().to_string(),
-            decoded_from: decoded
+            decoded_from: plain
+                .decoded
                 .is_some()
                 .then(|| body.content_encoding().map(str::to_owned))
                 .flatten(),
+            truncated: plain.truncated,
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
@@ -204,16 +226,16 @@ impl ExchangeRedactor {
             let kept = attached(&policy, bytes, body.content_type(), &mut report);
             return Ok(RedactedBody::new(kept, content_type, report));
         }
-        let hint = policy.format.or_else(|| Format::of(body.content_type()));
         let mut current: Option<Zeroizing<Vec<u8>>> = None;
         for pass in 0..MAX_PASSES {
             let text = current.as_deref().map_or(bytes, Vec::as_slice);
-            let explored = explore(text, hint);
+            let explored = explore(text, plain.hint, &self.paths);
             if pass == 0 {
                 report.format = explored.format;
                 report.fell_back = explored.fell_back || explored.loses_tail;
+                report.truncated |= explored.truncated;
             }
-            match self.pass(&explored, &mut report) {
+            match self.pass(&explored, pass == 0, &mut report) {
                 Some(redacted) => current = Some(Zeroizing::new(redacted)),
                 None => {
                     let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
@@ -224,31 +246,79 @@ impl ExchangeRedactor {
                     } else {
                         std::mem::take(&mut *redacted)
                     };
-                    return Ok(RedactedBody::new(redacted, content_type, report));
+                    return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
                 }
             }
         }
         Err(RedactError::new(RedactErrorKind::Unsettled))
     }
 
-    /// One reading of a body: `None` if there was nothing to do.
-    fn pass(&mut self, explored: &Explored<'_>, report: &mut Report) -> Option<Vec<u8>> {
-        let policy = Arc::clone(&self.redactor.policy);
-        let reading = &explored.reading;
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> &RuleSet {
+        self.redactor.rules()
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> &Policy {
+        self.redactor.policy()
+    }
+
+    /// What is done by path in this exchange.
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// What the rules find and the policy does not keep.
+    pub(crate) fn find(&mut self, explored: &Explored<'_>) -> Hits {
         let mut hits = Hits::default();
-        hits.scan(explored, &mut self.scanner, &policy);
-        hits.drop_kept(self.redactor.rules(), &policy);
+        hits.scan(explored, &mut self.scanner, &self.redactor.policy);
+        hits.drop_kept(self.redactor.rules(), &self.redactor.policy);
+        hits
+    }
+
+    /// Adds what repeats values that were found before.
+    pub(crate) fn echo(&self, explored: &Explored<'_>, hits: &mut Hits) {
+        hits.echo(explored, &self.pseudonyms);
+    }
+
+    /// One reading of a body, perhaps the first: `None` if there was nothing to do.
+    fn pass(
+        &mut self,
+        explored: &Explored<'_>,
+        first: bool,
+        report: &mut Report,
+    ) -> Option<Vec<u8>> {
+        let reading = &explored.reading;
+        let mut hits = self.find(explored);
         for hit in &hits.found {
             self.pseudonyms.learn(hit.rule, hit.value(reading));
         }
-        hits.echo(reading, &self.pseudonyms);
-        let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
+        self.echo(explored, &mut hits);
         let placed = hits.placed(reading, false);
-        let mut changed = !placed.is_empty() || explored.loses_tail;
+        let edits = self.edits(explored, placed, reading.body().len(), first, report);
+        (!edits.is_empty() || explored.loses_tail).then(|| match explored.format {
+            Format::EventStream => event_stream::rebuild(reading.body(), &edits),
+            _ => apply(reading.body(), &edits),
+        })
+    }
+
+    /// What is to be done to a body for what was found in it, and for what is no text, up to an offset. Learns
+    /// the values and counts them.
+    pub(crate) fn edits(
+        &mut self,
+        explored: &Explored<'_>,
+        placed: Vec<(Hit, Vec<Range<usize>>)>,
+        until: usize,
+        first: bool,
+        report: &mut Report,
+    ) -> Vec<Edit> {
+        let policy = Arc::clone(&self.redactor.policy);
+        let reading = &explored.reading;
+        let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
+        let nodes: Vec<NodeId> = placed.iter().map(|(hit, _)| hit.node).collect();
+        let paths = explored.paths_of(&nodes);
         for (hit, _) in placed {
             let rule = self.redactor.rules().rule(hit.rule);
-            *report.findings.entry(rule.id().to_owned()).or_default() += 1;
-            *report.entities.entry(rule.entity().as_str().to_owned()).or_default() += 1;
             let value = hit.value(reading);
             let edit = if reading.node(hit.node).kind == Kind::Number {
                 // A number stays a number; zero is the one that says nothing.
@@ -256,37 +326,154 @@ impl ExchangeRedactor {
             } else {
                 let entity = rule.entity();
                 let with = match policy.operator_for(rule) {
-                    Operator::Replace => {
-                        format!("<{entity}_{}>", self.pseudonyms.number(entity, value)).into_bytes()
-                    }
+                    Operator::Replace => placeholder(&mut self.pseudonyms, entity, value),
                     Operator::Hash => {
                         let digest = policy.hash_key.digest(entity.as_str(), &canonical(value));
                         format!("<{entity}:{digest}>").into_bytes()
+                    }
+                    Operator::Tokenize => {
+                        policy.token_key.seal(entity.as_str(), value).into_bytes()
+                    }
+                    Operator::Surrogate => {
+                        let kept = surrogate::of(entity.as_str(), value, &policy.hash_key);
+                        kept.unwrap_or_else(|| placeholder(&mut self.pseudonyms, entity, value))
                     }
                     Operator::Mask => mask(value),
                     Operator::Remove => Vec::new(),
                     Operator::Keep => continue,
                 };
+                // What stands for a value may be found as one again.
+                if with == value {
+                    continue;
+                }
                 Edit { range: hit.span.clone(), with }
             };
+            report.count(rule, paths.get(&hit.node).map_or("", String::as_str));
+            self.pseudonyms.learn(hit.rule, value);
             edits.entry(hit.node).or_default().push(edit);
         }
-        if policy.attachments == Attachments::Drop {
-            for (node, attachment) in &explored.attachments {
-                report.attachments_dropped += 1;
-                changed = true;
-                let with = description(&policy, &attachment.media_type, &attachment.decoded);
-                let edit = Edit { range: attachment.range.clone(), with };
+        for (node, aside) in &explored.aside {
+            let text = reading.text(*node);
+            if reading.lift(*node, aside.range()).iter().any(|range| range.end > until) {
+                continue;
+            }
+            if let Some(edit) = set_aside(&policy, aside, text, first, report) {
                 edits.entry(*node).or_default().push(edit);
             }
         }
-        changed.then(|| {
-            let edits = reading.edits_of_body(edits);
-            match explored.format {
-                Format::EventStream => event_stream::rebuild(reading.body(), &edits),
-                _ => apply(reading.body(), &edits),
+        reading.edits_of_body(edits)
+    }
+}
+
+fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec<u8> {
+    format!("<{entity}_{}>", names.number(entity, value)).into_bytes()
+}
+
+/// A body with its encodings undone.
+struct Plain {
+    /// Without `content-encoding`, where there was one.
+    decoded: Option<Zeroizing<Vec<u8>>>,
+    /// In UTF-8, where it was in UTF-16.
+    text: Option<(Utf16, Zeroizing<Vec<u8>>)>,
+    hint: Option<Format>,
+    truncated: bool,
+}
+
+impl Plain {
+    fn of(body: &CapturedBody, policy: &Policy) -> Result<Self, RedactError> {
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
+        let truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
+        let decoded = decoded.map(|decoded| decoded.bytes);
+        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let text = utf16::detect(bytes, body.content_type())
+            .map(|utf16| (utf16, utf16.decode(bytes)))
+            .filter(|(_, text)| !attachment::is_binary(text));
+        let hint = policy.format.or_else(|| Format::of(body.content_type()));
+        Ok(Self { decoded, text, hint, truncated })
+    }
+
+    fn bytes<'a>(&'a self, body: &'a CapturedBody) -> &'a [u8] {
+        match (&self.text, &self.decoded) {
+            (Some((_, text)), _) => text,
+            (None, Some(decoded)) => decoded,
+            (None, None) => body.bytes(),
+        }
+    }
+
+    /// A redacted text as the body was written.
+    fn restore(&self, text: Vec<u8>) -> Vec<u8> {
+        match &self.text {
+            Some((utf16, _)) => utf16.encode(&Zeroizing::new(text)),
+            None => text,
+        }
+    }
+
+    /// Where a span of the text lies in the body.
+    fn in_body(&self, text: &[u8], span: Span) -> Span {
+        match &self.text {
+            Some((utf16, _)) => {
+                Span { start: utf16.offset(text, span.start), end: utf16.offset(text, span.end) }
             }
-        })
+            None => span,
+        }
+    }
+}
+
+/// What becomes of something that is no text; `None` if it stays.
+fn set_aside(
+    policy: &Policy,
+    aside: &Aside,
+    text: &[u8],
+    first: bool,
+    report: &mut Report,
+) -> Option<Edit> {
+    match aside {
+        Aside::Attachment(attachment) => {
+            let dropped = |report: &mut Report| {
+                report.attachments_dropped += 1;
+                let with = description(policy, &attachment.media_type, &attachment.decoded);
+                Some(Edit { range: attachment.range.clone(), with })
+            };
+            match policy.attachments {
+                Attachments::Drop => dropped(report),
+                Attachments::Keep => {
+                    report.attachments_kept += u64::from(first);
+                    None
+                }
+                Attachments::KeepStripped => match media::strip(&attachment.decoded) {
+                    None => dropped(report),
+                    Some(stripped) => {
+                        report.attachments_stripped += u64::from(first);
+                        (stripped != *attachment.decoded).then(|| Edit {
+                            range: attachment.payload.clone(),
+                            with: attachment
+                                .base64
+                                .map_or(stripped.clone(), |s| s.encode(&stripped)),
+                        })
+                    }
+                },
+            }
+        }
+        Aside::Vector { range, what, count, base64 } => {
+            (policy.vectors == Vectors::Remove).then(|| {
+                report.vectors_removed += 1;
+                Edit { range: range.clone(), with: what.marker(*count, *base64) }
+            })
+        }
+        Aside::Opaque { range } => (policy.opaque == Opaque::Drop).then(|| {
+            report.opaque_dropped += 1;
+            let value = &text[range.clone()];
+            let digest = policy.hash_key.digest("opaque", value);
+            let with = format!("<OPAQUE {} bytes {digest}>", value.len()).into_bytes();
+            Edit { range: range.clone(), with }
+        }),
+        Aside::Forced { range, number } => {
+            let with: &[u8] = if *number { b"0" } else { b"<REDACTED>" };
+            (text[range.clone()] != *with).then(|| {
+                report.forced += 1;
+                Edit { range: range.clone(), with: with.to_vec() }
+            })
+        }
     }
 }
 
@@ -298,20 +485,29 @@ fn attached(
     report: &mut Report,
 ) -> Vec<u8> {
     report.format = Format::Binary;
-    match policy.attachments {
-        Attachments::Keep => bytes.to_vec(),
-        Attachments::Drop => {
-            report.attachments_dropped = 1;
-            let media_type =
-                attachment::sniff(bytes).or(content_type).unwrap_or("application/octet-stream");
-            description(policy, media_type, bytes)
+    let kept = match policy.attachments {
+        Attachments::Keep => {
+            report.attachments_kept = 1;
+            Some(bytes.to_vec())
         }
-    }
+        Attachments::KeepStripped => {
+            let stripped = media::strip(bytes);
+            report.attachments_stripped = u64::from(stripped.is_some());
+            stripped
+        }
+        Attachments::Drop => None,
+    };
+    kept.unwrap_or_else(|| {
+        report.attachments_dropped = 1;
+        let media_type =
+            attachment::sniff(bytes).or(content_type).unwrap_or("application/octet-stream");
+        description(policy, media_type, bytes)
+    })
 }
 
 /// Whether a body is not text and no format that holds text.
 fn is_media(body: &[u8]) -> bool {
-    attachment::is_binary(body) && !event_stream::looks_like(body)
+    attachment::is_binary(body) && !event_stream::looks_like(body) && !multipart::looks_like(body)
 }
 
 /// What stands for an attachment.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use oubliette_detect::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::body::UnredactedConsent;
@@ -18,8 +19,31 @@ pub struct Report {
     pub findings: BTreeMap<String, u64>,
     /// Findings acted upon, by entity.
     pub entities: BTreeMap<String, u64>,
+    /// Findings acted upon, by path (`messages[*].content`) and rule id; text outside of JSON has the empty
+    /// path. Names in paths that may be data are written `*`. The paths beyond the first
+    /// [`MAX_PATHS`](Self::MAX_PATHS) are counted under `**`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, BTreeMap<String, u64>>,
     /// Attachments replaced by a description of themselves.
     pub attachments_dropped: u64,
+    /// Attachments kept whole.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attachments_kept: u64,
+    /// Attachments kept without their metadata.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attachments_stripped: u64,
+    /// Embeddings and arrays of tokens taken out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub vectors_removed: u64,
+    /// Ciphertexts and signatures replaced by a description of themselves.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub opaque_dropped: u64,
+    /// Values taken out because of where they stood.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub forced: u64,
+    /// The body ended in the middle of a document, a frame or its encoding.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     /// The body claimed a format it did not keep to and was scanned as text instead.
     pub fell_back: bool,
     /// The `content-encoding` the body came in. It has been undone, unless redaction was off: then
@@ -41,11 +65,27 @@ impl Report {
         }
     }
 
+    /// So many paths are told apart.
+    pub const MAX_PATHS: usize = 256;
+
+    /// Counts a finding at a path.
+    pub(crate) fn count(&mut self, rule: &Rule, path: &str) {
+        *self.findings.entry(rule.id().to_owned()).or_default() += 1;
+        *self.entities.entry(rule.entity().as_str().to_owned()).or_default() += 1;
+        let told = self.paths.len() < Self::MAX_PATHS || self.paths.contains_key(path);
+        let at = self.paths.entry(if told { path } else { "**" }.to_owned()).or_default();
+        *at.entry(rule.id().to_owned()).or_default() += 1;
+    }
+
     /// The number of findings acted upon.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.findings.values().sum()
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a body was read.
@@ -64,6 +104,10 @@ pub enum Format {
     Sse,
     /// The binary event stream of AWS.
     EventStream,
+    /// The parts of `multipart/form-data`.
+    Multipart,
+    /// The names and values of `application/x-www-form-urlencoded`.
+    Form,
     /// Not text: an attachment, replaced by a description of itself.
     Binary,
     /// Not looked at, because the account had switched redaction off.
@@ -80,6 +124,10 @@ impl Format {
             "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "jsonlines" => Format::Ndjson,
             "json" => Format::Json,
             "vnd.amazon.eventstream" => Format::EventStream,
+            "form-data" | "mixed" | "related" if essence.starts_with("multipart/") => {
+                Format::Multipart
+            }
+            "x-www-form-urlencoded" => Format::Form,
             _ if subtype.ends_with("+json") => Format::Json,
             // "text/plain" is what servers say that do not know better: go by the looks.
             _ => return None,

@@ -92,8 +92,8 @@ proptest! {
     }
 
     #[test]
-    fn every_operator_settles(text in text(), value in json_value(), number in 0..4_usize) {
-        let operator = [Operator::Replace, Operator::Mask, Operator::Hash, Operator::Remove][number];
+    fn every_operator_settles(text in text(), value in json_value(), number in 0..6_usize) {
+        let operator = Operator::ALL[number];
         let redactor = Redactor::new(RuleSet::standard(), Policy {
             operator: Some(operator),
             hash_key: HashKey::from_bytes([7; 32]),
@@ -101,6 +101,7 @@ proptest! {
         });
         for body in [text, value.to_string()] {
             let once = redactor.exchange().redact(CapturedBody::new(body.into(), None, None)).unwrap();
+            // Numbers kept for fiction stay as they are where such are asked for; none of these is.
             prop_assert!(VALUES.iter().all(|v| !contains(once.bytes(), v.as_bytes())));
             let again = CapturedBody::new(once.bytes().to_vec(), None, None);
             let twice = redactor.exchange().redact(again).unwrap();

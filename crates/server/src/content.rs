@@ -52,6 +52,14 @@ fn is_token(text: &str) -> bool {
 /// Names of an account's own rules may be in any script and as many as it likes.
 pub(crate) fn report_header(mut report: Value) -> HeaderValue {
     let mut text = ascii_json(&report);
+    // Where things were found is told first to those who have room for it, and what was found last.
+    if text.len() > MAX_REPORT_BYTES
+        && let Some(fields) = report.as_object_mut()
+    {
+        fields.remove("paths");
+        fields.insert("abridged".to_owned(), true.into());
+        text = ascii_json(&report);
+    }
     if text.len() > MAX_REPORT_BYTES
         && let Some(fields) = report.as_object_mut()
     {
@@ -61,7 +69,6 @@ pub(crate) fn report_header(mut report: Value) -> HeaderValue {
                 fields.insert(format!("{counts}_total"), total.into());
             }
         }
-        fields.insert("abridged".to_owned(), true.into());
         text = ascii_json(&report);
     }
     HeaderValue::from_str(&text).expect("printable ASCII is a header value")
@@ -132,6 +139,11 @@ mod tests {
     fn endless_reports_keep_their_totals() {
         let findings: serde_json::Map<_, _> =
             (0..1000).map(|n| (format!("rule-{n}"), Value::from(2))).collect();
+        let paths: serde_json::Map<_, _> =
+            (0..200).map(|n| (format!("a.long.path.to.field_{n}"), json!({"rule": 1}))).collect();
+        let header = report_header(json!({"paths": paths, "findings": {"rule": 200}}));
+        let read: Value = serde_json::from_slice(header.as_bytes()).unwrap();
+        assert_eq!(read, json!({"findings": {"rule": 200}, "abridged": true}));
         let header = report_header(json!({"format": "json", "findings": findings}));
         let read: Value = serde_json::from_slice(header.as_bytes()).unwrap();
         assert_eq!(read, json!({"format": "json", "findings_total": 2000, "abridged": true}));

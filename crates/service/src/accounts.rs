@@ -137,8 +137,11 @@ fn check(change: &SettingsChange) -> Result<()> {
     }
     if change.attachments.is_some_and(|setting| policy::attachments(setting).is_none()) {
         return Err(ServiceError::invalid(
-            "attachments: this release can drop or keep them, and cannot strip their metadata yet",
+            "attachments: this release can drop, keep or keep_stripped",
         ));
+    }
+    if let Some(Some(written)) = &change.body_policy {
+        policy::body_policy(Some(written))?;
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(crate) fn redact_and_seal(
     inside: &Inside,
     tag: AccountTag,
 ) -> Result<Vec<Made>> {
-    let mut way = Way::new(redaction);
+    let mut way = Way::new(redaction, inside.exchange.api.as_deref().unwrap_or_default());
     let mut made = Vec::with_capacity(raws.len());
     for (Raw { part, body }, leaf) in raws.into_iter().zip(leaves) {
         made.push(match way.redact(body) {
@@ -99,10 +99,10 @@ enum Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    fn new(redaction: &'a Redaction) -> Self {
+    fn new(redaction: &'a Redaction, api: &str) -> Self {
         match redaction {
             Redaction::On(redacting) => Self::Redact {
-                exchange: Box::new(redacting.redactor.exchange()),
+                exchange: Box::new(redacting.redactor.exchange_of(api)),
                 fingerprint: &redacting.fingerprint,
             },
             Redaction::Off(consent) => Self::PassOn(consent),

@@ -158,20 +158,23 @@ impl Policies {
         let (rules, custom) = (self.rules.clone(), settings.custom_rules.clone());
         let compiled = self.workers.run(move || rules.compile(custom.as_deref())).await;
         let operator = settings.operator.as_deref().map(str::parse::<Operator>).transpose();
-        let (Ok(Ok(set)), Ok(operator), Some(attachments)) =
-            (compiled, operator, attachments(settings.attachments))
+        let written = body_policy(settings.body_policy.as_ref());
+        let (Ok(Ok(set)), Ok(operator), Some(attachments), Ok(written)) =
+            (compiled, operator, attachments(settings.attachments), written)
         else {
             tracing::error!(%account, "the account's rules or operator cannot be used any more; its bodies are dropped");
             return Redaction::Broken;
         };
-        let policy = redact::Policy {
+        let mut policy = redact::Policy {
             min_score: self.rules.min_score.unwrap_or(redact::Policy::default().min_score),
             operator,
             attachments,
             hash_key: self.key.hash_key(account),
+            token_key: self.key.token_key(account),
             max_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
             ..redact::Policy::default()
         };
+        written.apply_to(&mut policy);
         let fingerprint = fingerprint(&set, &policy);
         let redactor = Redactor::new(set, policy);
         Redaction::On(Arc::new(Redacting { redactor, fingerprint }))
@@ -256,8 +259,29 @@ pub(crate) fn attachments(setting: Attachments) -> Option<redact::Attachments> {
     match setting {
         Attachments::Drop => Some(redact::Attachments::Drop),
         Attachments::Keep => Some(redact::Attachments::Keep),
+        Attachments::KeepStripped => Some(redact::Attachments::KeepStripped),
         _ => None,
     }
+}
+
+/// An account's body policy; that of one that wrote none is empty.
+///
+/// # Errors
+/// If it is not one; the message names the field, and not what it holds.
+pub(crate) fn body_policy(written: Option<&serde_json::Value>) -> Result<redact::BodyPolicy> {
+    let Some(written) = written else { return Ok(redact::BodyPolicy::default()) };
+    let parse = |value: serde_json::Value| serde_json::from_value::<redact::BodyPolicy>(value).ok();
+    parse(written.clone()).ok_or_else(|| {
+        let fields = written.as_object().into_iter().flatten();
+        let wrong = fields
+            .filter(|(name, value)| parse(serde_json::json!({ *name: value })).is_none())
+            .map(|(name, _)| name.chars().take(32).collect::<String>())
+            .next()
+            .unwrap_or_default();
+        ServiceError::invalid(format!(
+            "body_policy: {wrong:?} is no field of one, or holds what it cannot: see docs/policy.md"
+        ))
+    })
 }
 
 /// Names everything that decides what comes out: rules, policy, and the release of the redactor.
@@ -268,7 +292,8 @@ fn fingerprint(rules: &RuleSet, policy: &redact::Policy) -> String {
     hash.update(policy.min_score.to_be_bytes());
     hash.update(policy.operator.map_or("", Operator::as_str));
     hash.update([0]);
-    hash.update(format!("{:?}", policy.attachments));
+    hash.update(format!("{:?}{:?}{:?}", policy.attachments, policy.vectors, policy.opaque));
+    hash.update(format!("{:?}{:?}{:?}", policy.operators, policy.paths, policy.apis));
     hash.update([0]);
     hash.update(env!("CARGO_PKG_VERSION"));
     hex::encode(&hash.finalize()[..16])

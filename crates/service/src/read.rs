@@ -7,6 +7,7 @@ use oubliette_catalog::{
 use oubliette_seal::{Expected, OpenedBody};
 use oubliette_store::StoreErrorKind;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::access::Principal;
 use crate::error::{Result, ServiceError};
@@ -26,6 +27,16 @@ pub struct ReadBody {
     pub ticket: String,
     /// The capture's row.
     pub capture: Capture,
+    /// The body with its tokens turned back into values, if that was asked for.
+    revealed: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl ReadBody {
+    /// What was asked for: the redacted bytes, or those with values in place of tokens.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.revealed.as_ref().map_or(self.body.bytes(), |revealed| revealed)
+    }
 }
 
 impl Oubliette {
@@ -43,15 +54,57 @@ impl Oubliette {
         exchange: &ExchangeId,
         part: Part,
     ) -> Result<ReadBody> {
+        self.read_as(by, account, exchange, part, "capture.read").await
+    }
+
+    /// As [`read`](Self::read), with the tokens of the tokenize operator turned back into the values they stand
+    /// for. The audit calls it `capture.reveal`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn reveal(
+        &self,
+        by: &Principal,
+        account: &AccountId,
+        exchange: &ExchangeId,
+        part: Part,
+    ) -> Result<ReadBody> {
+        let mut read = self.read_as(by, account, exchange, part, "capture.reveal").await?;
+        let inner = self.inner();
+        let key = inner.key.token_key(account);
+        let body = Zeroizing::new(read.body.bytes().to_vec());
+        let content_type = read.body.content_type().map(str::to_owned);
+        let revealed =
+            inner.workers.run(move || key.reveal(&body, content_type.as_deref())).await.map_err(
+                |_| ServiceError::internal("the tokens of a body could not be turned back"),
+            )?;
+        read.revealed = Some(revealed);
+        Ok(read)
+    }
+
+    async fn read_as(
+        &self,
+        by: &Principal,
+        account: &AccountId,
+        exchange: &ExchangeId,
+        part: Part,
+        action: &'static str,
+    ) -> Result<ReadBody> {
         let inner = self.inner();
         let subject = format!("{exchange}/{}", part.as_str());
         match inner.grant_for(by, account, exchange, part).await {
             Ok((grant, gate, capture)) => {
                 let detail = json!({ "grant": grant.id, "ticket": grant.ticket });
-                inner.record(by, Some(account), "capture.read", subject, detail).await?;
+                inner.record(by, Some(account), action, subject, detail).await?;
                 let body = inner.open_capture(&gate, &capture).await?;
                 inner.metrics.count(|counters| counters.reads += 1);
-                Ok(ReadBody { body, grant: grant.id, ticket: grant.ticket, capture })
+                Ok(ReadBody {
+                    body,
+                    grant: grant.id,
+                    ticket: grant.ticket,
+                    capture,
+                    revealed: None,
+                })
             }
             Err(error) => {
                 inner.metrics.count(|counters| counters.reads_refused += 1);

@@ -460,7 +460,8 @@ fn redact_again(bodies: Vec<(Capture, Option<OpenedBody>)>, today: &Redacting) -
         again.extend(opened.iter().map(|_| Again::Same));
         return again;
     }
-    let mut exchange = today.redactor.exchange();
+    let api = opened.first().and_then(|(_, inside, _)| inside.exchange.api.as_deref());
+    let mut exchange = today.redactor.exchange_of(api.unwrap_or_default());
     for (capture, mut inside, body) in opened {
         let before = Sha256::digest(body.bytes());
         again.push(match exchange.redact(body.into_captured()) {

@@ -1,4 +1,4 @@
-//! The service key: what API keys, account tags and hash operators are keyed with.
+//! The service key: what API keys, account tags, hash and tokenize operators are keyed with.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use oubliette_catalog::AccountId;
 use oubliette_keytree::AccountTag;
-use oubliette_redact::HashKey;
+use oubliette_redact::{HashKey, TokenKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -16,13 +16,15 @@ use crate::keyfile;
 
 /// Thirty-two random bytes that outlive every generation of the root key.
 ///
-/// They protect names and hashes, not bodies: whoever has them can link accounts to their tags and
-/// guess at hashed values, and cannot open anything. Without them no account is found in the key
-/// tree any more and no API key fits, so they are kept like the root, but never rotated with it.
+/// They protect names, hashes and tokens, not bodies: whoever has them can link accounts to their tags,
+/// guess at hashed values and turn back the tokens of a body that was opened to them, and cannot open any.
+/// Without them no account is found in the key tree any more and no API key fits, so they are kept
+/// like the root, but never rotated with it.
 pub struct ServiceKey {
     api_keys: Zeroizing<[u8; 32]>,
     tags: Zeroizing<[u8; 32]>,
     hashes: Zeroizing<[u8; 32]>,
+    tokens: Zeroizing<[u8; 32]>,
 }
 
 impl ServiceKey {
@@ -40,6 +42,7 @@ impl ServiceKey {
             api_keys: derive("api-keys"),
             tags: derive("account-tags"),
             hashes: derive("hashes"),
+            tokens: derive("tokens"),
         }
     }
 
@@ -69,6 +72,11 @@ impl ServiceKey {
     /// The key of the account's hash operator.
     pub(crate) fn hash_key(&self, account: &AccountId) -> HashKey {
         HashKey::from_bytes(self.mac(&self.hashes, &[account.as_str().as_bytes()]))
+    }
+
+    /// The key of the account's tokenize operator.
+    pub(crate) fn token_key(&self, account: &AccountId) -> TokenKey {
+        TokenKey::from_bytes(self.mac(&self.tokens, &[account.as_str().as_bytes()]))
     }
 
     /// What is kept of an API key's secret. The id is in it, so that a hash fits one key only.
@@ -105,8 +113,8 @@ mod tests {
         assert_ne!(one.account_tag(&a), two.account_tag(&a));
         assert_ne!(one.api_key_hash("k1", &[3; 32]), one.api_key_hash("k2", &[3; 32]));
         assert_ne!(one.api_key_hash("k1", &[3; 32]), two.api_key_hash("k1", &[3; 32]));
-        let all = [*one.api_keys, *one.tags, *one.hashes];
-        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+        let all = [*one.api_keys, *one.tags, *one.hashes, *one.tokens];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod dictionary;
 mod fuzz;
 mod prerequisite;
 mod process;
+mod sdk;
 mod server;
 mod tally;
 mod test;

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::cache::Cache;
 use crate::prerequisite::{self, C_COMPILER};
 use crate::process::{self, Outcome, Result};
+use crate::sdk::SDKS;
 use crate::server::SERVERS;
 use crate::tally::{Tally, TallyStream};
 
@@ -19,7 +20,8 @@ const SKIPPED_VARIABLE: &str = "OUBLIETTE_SKIPPED";
 ///
 /// Servers are installed once into the cache (see `cargo xtask --help`) and started by the tests
 /// themselves on loopback ports. A program of your own is taken instead if its variable is set:
-/// OUBLIETTE_GARAGE=/path/to/garage.
+/// OUBLIETTE_GARAGE=/path/to/garage. The SDKs of LLM vendors, which must read redacted bodies, are
+/// fetched by pip and npm into the same cache.
 ///
 /// The last line is `N passed, N failed, N skipped`, over all test binaries. A test that was
 /// ignored or had no server to run against counts as skipped, and not as passed.
@@ -29,7 +31,7 @@ const SKIPPED_VARIABLE: &str = "OUBLIETTE_SKIPPED";
   cargo xtask test -- tally                 only tests with `tally` in their name
   cargo xtask test --no-servers -- --nocapture")]
 pub(crate) struct Arguments {
-    /// Install and use no servers; the tests that need one skip themselves.
+    /// Install and use no servers and no SDKs; the tests that need them skip themselves.
     #[arg(long)]
     no_servers: bool,
     /// Passed on to the test binaries: filters and options of libtest.
@@ -65,9 +67,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 
 fn provide_servers(command: &mut Command, no_servers: bool) -> Result<()> {
     if no_servers {
-        eprintln!("no servers (--no-servers): tests that need one will skip themselves");
+        eprintln!("no servers, no SDKs (--no-servers): tests that need one will skip themselves");
         for server in SERVERS {
             command.env_remove(server.variable);
+        }
+        for sdk in SDKS {
+            command.env_remove(sdk.variable);
         }
         return Ok(());
     }
@@ -76,6 +81,12 @@ fn provide_servers(command: &mut Command, no_servers: bool) -> Result<()> {
         match server.provide(&cache)? {
             Some(program) => command.env(server.variable, program),
             None => command.env_remove(server.variable),
+        };
+    }
+    for sdk in SDKS {
+        match sdk.provide(&cache)? {
+            Some(folder) => command.env(sdk.variable, folder),
+            None => command.env_remove(sdk.variable),
         };
     }
     Ok(())

@@ -175,8 +175,8 @@ pub(super) fn taken(fault: Fault, message: impl FnOnce() -> String) -> Fault {
 }
 
 const COLUMNS: &str = "id, created_at, removed_at, capture, redact, consent_by, consent_at, \
-     retention_days, max_body_bytes, operator, attachments, custom_rules, version, updated_at, \
-     updated_by";
+     retention_days, max_body_bytes, operator, attachments, custom_rules, body_policy, version, \
+     updated_at, updated_by";
 
 fn from_row(row: &Row<'_>) -> Result<Account> {
     let consent = match (row.get("consent_by")?, row.get("consent_at")?) {
@@ -196,6 +196,10 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
             operator: row.get("operator")?,
             attachments: convert::word_back(row.get("attachments")?, "attachments")?,
             custom_rules: row.get("custom_rules")?,
+            body_policy: row
+                .get::<_, Option<String>>("body_policy")?
+                .map(|text| convert::json_back(&text, "body_policy"))
+                .transpose()?,
             version: convert::count_back(row.get("version")?, "settings version")?,
             updated_at: row.get("updated_at")?,
             updated_by: row.get("updated_by")?,
@@ -209,7 +213,8 @@ fn save(connection: &Connection, number: i64, settings: &Settings) -> Result<()>
         .prepare_cached(
             "UPDATE accounts SET capture = ?2, redact = ?3, consent_by = ?4, consent_at = ?5,
                  retention_days = ?6, max_body_bytes = ?7, operator = ?8, attachments = ?9,
-                 custom_rules = ?10, version = ?11, updated_at = ?12, updated_by = ?13
+                 custom_rules = ?10, version = ?11, updated_at = ?12, updated_by = ?13,
+                 body_policy = ?14
              WHERE account = ?1",
         )?
         .execute(params![
@@ -226,6 +231,7 @@ fn save(connection: &Connection, number: i64, settings: &Settings) -> Result<()>
             convert::count(settings.version),
             settings.updated_at,
             settings.updated_by,
+            settings.body_policy.as_ref().map(serde_json::Value::to_string),
         ])?;
     Ok(())
 }

@@ -42,6 +42,7 @@ async fn changes(bench: &dyn Bench) {
         operator: Some(Some("mask".into())),
         attachments: Some(Attachments::KeepStripped),
         custom_rules: Some(Some("[[rules]]\nid = \"x\"".into())),
+        body_policy: Some(Some(serde_json::json!({"exclude": ["tools"]}))),
         expected_version: Some(0),
     };
     let changed = catalog.change_settings(&acme, change, "olga", NOW + 1).await.unwrap();
@@ -54,6 +55,7 @@ async fn changes(bench: &dyn Bench) {
         operator: Some("mask".into()),
         attachments: Attachments::KeepStripped,
         custom_rules: Some("[[rules]]\nid = \"x\"".into()),
+        body_policy: Some(serde_json::json!({"exclude": ["tools"]})),
         version: 1,
         updated_at: NOW + 1,
         updated_by: "olga".into(),

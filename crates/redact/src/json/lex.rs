@@ -56,15 +56,51 @@ impl Path<'_> {
         self.frames.iter().rev().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
     }
 
+    /// The keys above the current value, outermost first.
+    pub(crate) fn outer_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames.iter().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
+    }
+
+    /// Appends the steps to the current value, as in `messages[*].content`. Keys that are no plain
+    /// names stand as `*`: they may be data.
+    pub(crate) fn write_to(&self, out: &mut String) {
+        for frame in &self.frames {
+            match (&frame.key, frame.object) {
+                (Some(key), _) => {
+                    if !out.is_empty() {
+                        out.push('.');
+                    }
+                    out.push_str(plain_name(&self.haystack[key.clone()]).unwrap_or("*"));
+                }
+                (None, None) => out.push_str("[*]"),
+                (None, Some(_)) => {}
+            }
+        }
+    }
+
     /// The numbers of the objects around the current value, outermost first.
     pub(crate) fn objects(&self) -> impl Iterator<Item = u32> {
         self.frames.iter().filter_map(|f| f.object)
+    }
+
+    /// The numbers of the objects around the current value, innermost first.
+    pub(crate) fn inner_objects(&self) -> impl Iterator<Item = u32> {
+        self.frames.iter().rev().filter_map(|f| f.object)
     }
 
     /// The number of the object directly around the current value.
     pub(crate) fn object(&self) -> Option<u32> {
         self.frames.iter().rev().find_map(|f| f.object)
     }
+}
+
+/// A key that is a name in a program: letters, digits and a few signs, not long, and no more digits than a
+/// name has.
+fn plain_name(key: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(key).ok()?;
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-$:.".contains(&b));
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    (plain && (1..=48).contains(&name.len()) && digits <= 4).then_some(name)
 }
 
 /// How far the lexer came.
@@ -79,6 +115,98 @@ pub(crate) enum Lexed {
     Broken(usize),
 }
 
+/// The paths to the keys, strings and numbers that begin at these offsets of a document, which ascend; empty
+/// where there is none.
+pub(crate) fn paths_to(document: &[u8], offsets: &[usize]) -> Vec<String> {
+    struct Find<'o> {
+        offsets: &'o [usize],
+        paths: Vec<String>,
+    }
+    impl Find<'_> {
+        fn at(&mut self, path: &Path<'_>, raw: &Range<usize>) {
+            while let Some(&offset) = self.offsets.get(self.paths.len())
+                && offset <= raw.end
+            {
+                let mut found = String::new();
+                if raw.start <= offset {
+                    path.write_to(&mut found);
+                }
+                self.paths.push(found);
+            }
+        }
+    }
+    impl Visit for Find<'_> {
+        fn key(&mut self, path: &Path<'_>, raw: Range<usize>, _: bool) {
+            self.at(path, &raw);
+        }
+        fn string(&mut self, path: &Path<'_>, raw: Range<usize>, _: bool) {
+            self.at(path, &raw);
+        }
+        fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
+            self.at(path, &raw);
+        }
+        fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
+    }
+    let mut find = Find { offsets, paths: Vec::with_capacity(offsets.len()) };
+    lex(document, &mut find);
+    find.paths.resize(offsets.len(), String::new());
+    find.paths
+}
+
+/// What a document that breaks off would have to begin with to be at the same place: the containers around it
+/// with their keys, and of a string that is open what `keep` says. `None` if it is whole or broken.
+pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
+    let mut path = Path { haystack: document, frames: Vec::new(), objects: 0 };
+    let (lexed, expect, open) = run(&mut path, &mut Nothing);
+    if lexed != Lexed::Truncated {
+        return None;
+    }
+    let mut out = Vec::new();
+    let innermost = path.frames.len().checked_sub(1);
+    for (level, frame) in path.frames.iter().enumerate() {
+        out.push(if frame.object.is_some() { b'{' } else { b'[' });
+        let key = |out: &mut Vec<u8>| {
+            let key = frame.key.clone().map_or(&b""[..], |key| &document[key]);
+            out.extend_from_slice(&[b"\"", key, b"\""].concat());
+        };
+        let is_object = frame.object.is_some();
+        if Some(level) != innermost {
+            if is_object {
+                key(&mut out);
+                out.push(b':');
+            }
+            continue;
+        }
+        match (expect, is_object) {
+            (Expect::KeyOrClose | Expect::ValueOrClose, _) => {}
+            (Expect::Value, true) => {
+                key(&mut out);
+                out.push(b':');
+            }
+            (Expect::Value, false) => out.extend_from_slice(b"0,"),
+            (Expect::CommaOrClose | Expect::End, true) => out.extend_from_slice(b"\"\":0"),
+            (Expect::CommaOrClose | Expect::End, false) => out.push(b'0'),
+            (Expect::Key, _) => out.extend_from_slice(b"\"\":0,"),
+            (Expect::Colon, _) => key(&mut out),
+        }
+    }
+    if let Some((raw, is_key)) = open {
+        out.push(b'"');
+        let raw = &document[raw];
+        if is_key { out.extend_from_slice(raw) } else { out.extend_from_slice(&keep(raw)) }
+    }
+    Some(out)
+}
+
+struct Nothing;
+
+impl Visit for Nothing {
+    fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
+    fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
+    fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
+    fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
+}
+
 /// Containers deeper than this are not followed; what lies deeper is read as text instead.
 const MAX_DEPTH: usize = 256;
 
@@ -87,22 +215,28 @@ const MAX_DEPTH: usize = 256;
 /// The grammar is that of RFC 8259, read leniently where leniency loses nothing: control characters
 /// in strings and odd numbers are passed over, since the bytes are kept as they are anyway.
 pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
-    let mut path = Path { haystack, frames: Vec::new(), objects: 0 };
+    run(&mut Path { haystack, frames: Vec::new(), objects: 0 }, visit).0
+}
+
+/// As [`lex`], and says what was expected where it ended, and which string was open there, and whether as a key.
+fn run(
+    path: &mut Path<'_>,
+    visit: &mut impl Visit,
+) -> (Lexed, Expect, Option<(Range<usize>, bool)>) {
+    let haystack = path.haystack;
     let mut at = if haystack.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut expect = Expect::Value;
     loop {
         at = skip_space(haystack, at);
         let Some(&byte) = haystack.get(at) else {
-            return match expect {
-                Expect::End => Lexed::Whole,
-                _ => Lexed::Truncated,
-            };
+            let lexed = if expect == Expect::End { Lexed::Whole } else { Lexed::Truncated };
+            return (lexed, expect, None);
         };
         match (expect, byte) {
-            (Expect::End, _) => return Lexed::Broken(at),
+            (Expect::End, _) => return (Lexed::Broken(at), expect, None),
             (Expect::Value | Expect::ValueOrClose, b'{' | b'[') => {
                 if path.frames.len() == MAX_DEPTH {
-                    return Lexed::Broken(at);
+                    return (Lexed::Broken(at), expect, None);
                 }
                 let object = (byte == b'{').then_some(path.objects);
                 path.objects += u32::from(byte == b'{');
@@ -112,27 +246,31 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
             }
             (Expect::ValueOrClose | Expect::CommaOrClose, b']')
             | (Expect::KeyOrClose | Expect::CommaOrClose, b'}') => {
-                let Some(frame) = path.frames.last() else { return Lexed::Broken(at) };
+                let Some(frame) = path.frames.last() else {
+                    return (Lexed::Broken(at), expect, None);
+                };
                 if frame.object.is_some() != (byte == b'}') {
-                    return Lexed::Broken(at);
+                    return (Lexed::Broken(at), expect, None);
                 }
                 let start = frame.start;
                 path.frames.pop();
                 at += 1;
                 if byte == b']' {
-                    visit.array(&path, start..at);
+                    visit.array(path, start..at);
                 }
-                expect = after_value(&path);
+                expect = after_value(path);
             }
             (Expect::KeyOrClose | Expect::Key, b'"') => {
                 let (raw, escaped, closed) = string_at(haystack, at);
                 at = raw.end + 1;
-                visit.key(&path, raw.clone(), escaped);
-                path.frames.last_mut().expect("a key is expected only in an object").key =
-                    Some(raw);
+                // The path of a key is that of its object.
+                let last = path.frames.len() - 1;
+                path.frames[last].key = None;
+                visit.key(path, raw.clone(), escaped);
                 if !closed {
-                    return Lexed::Truncated;
+                    return (Lexed::Truncated, expect, Some((raw, true)));
                 }
+                path.frames[last].key = Some(raw);
                 expect = Expect::Colon;
             }
             (Expect::Colon, b':') => {
@@ -147,11 +285,11 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
             (Expect::Value | Expect::ValueOrClose, b'"') => {
                 let (raw, escaped, closed) = string_at(haystack, at);
                 at = raw.end + 1;
-                visit.string(&path, raw, escaped);
+                visit.string(path, raw.clone(), escaped);
                 if !closed {
-                    return Lexed::Truncated;
+                    return (Lexed::Truncated, expect, Some((raw, false)));
                 }
-                expect = after_value(&path);
+                expect = after_value(path);
             }
             (Expect::Value | Expect::ValueOrClose, _) => {
                 let end = scalar_end(haystack, at);
@@ -159,13 +297,13 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
                 let cut = end == haystack.len() && !path.frames.is_empty();
                 let whole = is_scalar(text) || (cut && starts_scalar(text));
                 if !whole {
-                    return Lexed::Broken(at);
+                    return (Lexed::Broken(at), expect, None);
                 }
-                visit.scalar(&path, at..end);
+                visit.scalar(path, at..end);
                 at = end;
-                expect = after_value(&path);
+                expect = after_value(path);
             }
-            _ => return Lexed::Broken(at),
+            _ => return (Lexed::Broken(at), expect, None),
         }
     }
 }
@@ -307,6 +445,26 @@ mod tests {
             ("{1:2}", Lexed::Broken(1)),
         ] {
             assert_eq!(run(text).0, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_opens_a_cut_document_leads_to_the_same_place() {
+        let keep = |raw: &[u8]| raw.to_vec();
+        for (text, expected) in [
+            (r#"{"a":1,"b":{"c":[1,2,{"d":"x y"#, Some(r#"{"b":{"c":[{"d":"x y"#)),
+            (r#"{"a":[1,"#, Some(r#"{"a":[0,"#)),
+            (r#"{"a":"#, Some(r#"{"a":"#)),
+            (r#"{"a":"b","#, Some(r#"{"":0,"#)),
+            (r#"{"a":"b""#, Some(r#"{"":0"#)),
+            (r#"{"a":1,"be"#, Some(r#"{"":0,"be"#)),
+            ("[{}", Some("[0")),
+            ("{", Some("{")),
+            ("{}", None),
+            ("so", None),
+        ] {
+            let opening = opening(text.as_bytes(), keep).map(|o| String::from_utf8(o).unwrap());
+            assert_eq!(opening.as_deref(), expected, "{text}");
         }
     }
 

@@ -20,6 +20,11 @@ pub(crate) struct OffsetMap {
 }
 
 impl OffsetMap {
+    /// Adds the places just behind an escape. They come in order.
+    pub(crate) fn push(&mut self, decoded: usize, raw: usize) {
+        self.behind_escapes.push((narrow(decoded), narrow(raw)));
+    }
+
     /// The raw offset of a decoded one. The decoded offset must lie between characters; one inside
     /// a character that was escaped maps into its escape.
     pub(crate) fn raw(&self, decoded: usize) -> usize {
@@ -39,7 +44,7 @@ pub(crate) fn decode(raw: &[u8]) -> Decoded<'_> {
         return Decoded { text: Cow::Borrowed(raw), map: OffsetMap::default() };
     };
     let mut text = Vec::with_capacity(raw.len());
-    let mut behind_escapes = Vec::new();
+    let mut map = OffsetMap::default();
     text.extend_from_slice(&raw[..first]);
     let mut at = first;
     while at < raw.len() {
@@ -56,13 +61,13 @@ pub(crate) fn decode(raw: &[u8]) -> Decoded<'_> {
         };
         at += length;
         if length > 1 {
-            behind_escapes.push((narrow(text.len()), narrow(at)));
+            map.push(text.len(), at);
         }
         let plain = memchr::memchr(b'\\', &raw[at..]).unwrap_or(raw.len() - at);
         text.extend_from_slice(&raw[at..at + plain]);
         at += plain;
     }
-    Decoded { text: Cow::Owned(text), map: OffsetMap { behind_escapes } }
+    Decoded { text: Cow::Owned(text), map }
 }
 
 /// Appends text as it must stand inside a JSON string.

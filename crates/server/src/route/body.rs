@@ -16,16 +16,21 @@ use crate::{
     input::{path::Path, query::Query},
 };
 
-/// `GET /v1/accounts/{account}/exchanges/{exchange}/{part}/body`
+/// `GET /v1/accounts/{account}/exchanges/{exchange}/{part}/body?reveal=`
 pub(crate) async fn read(
     State(app): State<App>,
     Caller(by): Caller,
     path: Path,
-    query: Query,
+    mut query: Query,
 ) -> Result<Response, ApiError> {
+    let reveal = query.word("reveal", &[("true", true), ("false", false)])?.unwrap_or_default();
     query.done()?;
     let (account, exchange, part) = (path.account()?, path.exchange()?, path.part()?);
-    let read = app.oubliette().read(&by, &account, &exchange, part).await?;
+    let read = if reveal {
+        app.oubliette().reveal(&by, &account, &exchange, part).await?
+    } else {
+        app.oubliette().read(&by, &account, &exchange, part).await?
+    };
     let headers = headers(&read)?;
     Ok((headers, Body::from(Bytes::from_owner(Sent(read)))).into_response())
 }
@@ -35,7 +40,7 @@ struct Sent(ReadBody);
 
 impl AsRef<[u8]> for Sent {
     fn as_ref(&self) -> &[u8] {
-        self.0.body.bytes()
+        self.0.bytes()
     }
 }
 

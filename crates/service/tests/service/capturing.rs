@@ -218,6 +218,8 @@ async fn settings_that_cannot_work_are_refused_and_change_nothing() {
     };
     let rules =
         |text: &str| SettingsChange { custom_rules: Some(Some(text.into())), ..Default::default() };
+    let policy =
+        |written| SettingsChange { body_policy: Some(Some(written)), ..Default::default() };
     let broken = RULES.replace("BADGE-[0-9]{4}", "BADGE-[0-9");
     for (change, names) in [
         (rules("pack = "), "custom_rules"),
@@ -225,6 +227,9 @@ async fn settings_that_cannot_work_are_refused_and_change_nothing() {
         (rules(&RULES.replace("score", "skore")), "skore"),
         (SettingsChange { operator: Some(Some("shout".into())), ..Default::default() }, "mask"),
         (SettingsChange { retention_days: Some(0), ..Default::default() }, "retention_days"),
+        (policy(serde_json::json!({"exclude": ["tools"], "forse": ["a"]})), "\"forse\""),
+        (policy(serde_json::json!({"force": ["a[0]"]})), "\"force\""),
+        (policy(serde_json::json!(["tools"])), "body_policy"),
     ] {
         let error = refused(change).await;
         assert_eq!(error.kind(), ServiceErrorKind::Invalid, "{error}");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use oubliette_catalog::{Part, Parts, Role, Scope, SettingsChange};
-use oubliette_service::{NewGrant, ServiceErrorKind};
+use oubliette_catalog::{Exchange, Part, Parts, Role, Scope, SettingsChange};
+use oubliette_service::{Envelope, NewGrant, ServiceErrorKind};
 
 use crate::support::*;
 
@@ -52,6 +52,45 @@ async fn a_body_is_read_only_under_a_live_grant_and_each_read_is_audited() {
 
     world.clock.set(until);
     assert_eq!(world.read(&agent, "acme", "ex-1", Part::Request).await, refused, "it has ended");
+}
+
+/// What the account wants left alone, taken out and tokenized is, and only a grant turns a token back.
+#[tokio::test]
+async fn a_body_policy_holds_and_tokens_turn_back_under_a_grant() {
+    let world = World::opted_in().await;
+    let written = serde_json::json!({
+        "exclude": ["metadata"], "force": ["note"], "operators": {"EMAIL_ADDRESS": "tokenize"},
+        "apis": {"openai.embeddings": {"force": ["input"]}},
+    });
+    let change = SettingsChange { body_policy: Some(Some(written.clone())), ..Default::default() };
+    world.set("acme", change).await;
+    let settings = world.service.settings(&owner("acme"), &account("acme")).await.unwrap();
+    assert_eq!(settings.body_policy, Some(written));
+    let body = format!(r#"{{"metadata":"{CARD}","note":"so","input":"{EMAIL}, {CARD}"}}"#);
+    for (id, api) in [("ex-1", "openai.chat"), ("ex-2", "openai.embeddings")] {
+        let mut details = Exchange::new(account("acme"), exchange(id), world.clock.now_ms());
+        details.api = Some(api.into());
+        let envelope = Envelope { exchange: details, request: Some(json(&body)), response: None };
+        world.service.capture(&gateway(), envelope).await.unwrap();
+    }
+    let agent = world.agent_for("acme").await;
+    let read = world.read(&agent, "acme", "ex-1", Part::Request).await.unwrap();
+    let starts = format!(r#"{{"metadata":"{CARD}","note":"<REDACTED>","input":"<EMAIL_ADDRESS~"#);
+    assert!(read.starts_with(&starts) && read.ends_with(r#">, <CREDIT_CARD_1>"}"#), "{read}");
+    let of_api = world.read(&agent, "acme", "ex-2", Part::Request).await.unwrap();
+    let left_out = r#"{"metadata":"<CREDIT_CARD_1>","note":"so","input":"<REDACTED>"}"#;
+    assert_eq!(of_api, left_out, "an API's paths stand in place of the others");
+
+    let (acme, ex_1) = (account("acme"), exchange("ex-1"));
+    let revealed = world.service.reveal(&agent, &acme, &ex_1, Part::Request).await.unwrap();
+    let text = String::from_utf8(revealed.bytes().to_vec()).unwrap();
+    assert!(text.ends_with(&format!(r#""input":"{EMAIL}, <CREDIT_CARD_1>"}}"#)), "{text}");
+    let stranger = world.agent().await;
+    let refused = world.service.reveal(&stranger, &acme, &ex_1, Part::Request).await.unwrap_err();
+    assert_eq!(refused.kind(), ServiceErrorKind::Forbidden);
+    let page = world.service.audit(&owner("acme"), &acme, None, 100).await.unwrap();
+    let count = |action: &str| page.items.iter().filter(|row| row.event.action == action).count();
+    assert_eq!((count("capture.reveal"), count("capture.read_refused")), (1, 1));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ CREATE TABLE accounts (
     operator         TEXT,
     attachments      TEXT    NOT NULL,
     custom_rules     TEXT,
+    body_policy      TEXT,
     version          INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     updated_by       TEXT    NOT NULL,

@@ -1,0 +1,177 @@
+//! What the names of fields say of their values.
+
+use crate::json::Path;
+
+/// Fields of ciphertext and signatures, which only their vendor can read: kept or dropped whole.
+const OPAQUE: [&[u8]; 12] = [
+    b"signature",
+    b"thoughtSignature",
+    b"thought_signature",
+    b"encrypted_content",
+    b"encryptedContent",
+    b"encrypted_index",
+    b"encrypted_stdout",
+    b"redactedContent",
+    b"redacted_content",
+    b"reasoning_opaque",
+    b"obfuscation",
+    b"encrypted_reasoning",
+];
+
+/// Whether the string at this path is ciphertext or a signature. `kind` is the `type` of its object.
+pub(crate) fn is_opaque(path: &Path<'_>, kind: Option<&[u8]>) -> bool {
+    path.name().is_some_and(|name| {
+        is_opaque_name(name) || (name == b"data" && kind == Some(b"redacted_thinking"))
+    })
+}
+
+/// Whether a field of this name holds ciphertext or a signature.
+pub(crate) fn is_opaque_name(name: &[u8]) -> bool {
+    OPAQUE.contains(&name)
+}
+
+/// Whether text in such a field can be what its name says: base64 and nothing else, and longer than a
+/// word. Anything else is text that somebody put there.
+pub(crate) fn looks_opaque(text: &[u8]) -> bool {
+    text.len() >= 12
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/-_=.".contains(b))
+        && text.iter().any(u8::is_ascii_uppercase)
+        && text.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Names under which numbers are the tokens of a text, wherever they stand.
+const TOKENS: [&[u8]; 9] = [
+    b"tokens",
+    b"token_ids",
+    b"tokenIds",
+    b"input_ids",
+    b"inputIds",
+    b"output_ids",
+    b"prompt_token_ids",
+    b"output_token_ids",
+    b"completion_token_ids",
+];
+
+/// Names under which numbers are tokens only where a request or response has its text.
+const TEXT_OR_TOKENS: [&[u8]; 4] = [b"input", b"prompt", b"suffix", b"context"];
+
+/// Names of what holds a request or a response as a whole.
+const ENVELOPES: [&[u8]; 8] = [
+    b"body",
+    b"request",
+    b"response",
+    b"params",
+    b"result",
+    b"session",
+    b"modelInput",
+    b"modelOutput",
+];
+
+/// Names under which numbers are an embedding, themselves or one further in: Gemini has `values` there,
+/// Cohere the types of the numbers.
+const EMBEDDINGS: [&[u8]; 5] =
+    [b"embedding", b"embeddings", b"embeddingsByType", b"vector", b"vectors"];
+
+/// A vector has at least so many components; the smallest that models offer have 64.
+const SHORTEST_EMBEDDING: usize = 32;
+
+/// Fractions in such numbers are an embedding under whatever name.
+const SURELY_EMBEDDING: usize = 128;
+
+/// Numbers that are a text in disguise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disguise {
+    Tokens,
+    Embedding,
+}
+
+impl Disguise {
+    /// What stands in place of the numbers. In base64 it must be base64 of whole floats itself: SDKs decode it.
+    pub(crate) fn marker(self, count: usize, base64: bool) -> Vec<u8> {
+        let what = match self {
+            Self::Tokens => "TOKENS",
+            Self::Embedding => "EMBEDDING",
+        };
+        if !base64 {
+            return format!("[\"<{what} {count} numbers>\"]").into_bytes();
+        }
+        let mut marker = format!("REMOVED/{what}/{count}/NUMBERS/");
+        // Sixteen characters are three floats.
+        while marker.len() % 16 != 0 {
+            marker.push('/');
+        }
+        marker.into_bytes()
+    }
+}
+
+/// What an array at this path is, if it is numbers only and these are text in disguise, and how many.
+pub(crate) fn disguise(path: &Path<'_>, array: &[u8]) -> Option<(Disguise, usize)> {
+    let inside = array.get(1..array.len().checked_sub(1)?)?;
+    if !inside.iter().any(u8::is_ascii_digit) || memchr::memchr3(b'"', b'[', b'{', inside).is_some()
+    {
+        return None;
+    }
+    let name = path.name()?;
+    let count = memchr::memchr_iter(b',', inside).count() + 1;
+    let integers = memchr::memchr3(b'.', b'-', b'e', inside).is_none();
+    if integers && (TOKENS.contains(&name) || (TEXT_OR_TOKENS.contains(&name) && is_outer(path))) {
+        return Some((Disguise::Tokens, count));
+    }
+    let fractions = memchr::memchr_iter(b'.', inside).count();
+    let named =
+        path.names().take(2).any(|n| EMBEDDINGS.contains(&n)) && count >= SHORTEST_EMBEDDING;
+    let shaped = count >= SURELY_EMBEDDING && fractions * 10 >= count * 9;
+    (named || shaped).then_some((Disguise::Embedding, count))
+}
+
+/// Whether the string at this path is an embedding: floats in base64.
+pub(crate) fn embedding_in_base64(path: &Path<'_>, text: &[u8]) -> Option<usize> {
+    let named = path.name().is_some_and(|name| EMBEDDINGS[..3].contains(&name));
+    let base64 = text.len() >= SHORTEST_EMBEDDING * 4
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
+    (named && base64 && !text.starts_with(b"REMOVED/")).then_some(text.len() / 4 * 3 / 4)
+}
+
+/// Whether a value belongs to the request or response itself, not to something inside.
+fn is_outer(path: &Path<'_>) -> bool {
+    let mut names = path.outer_names();
+    let first = names.next();
+    let second = names.next();
+    match (first, second) {
+        (Some(_), None) => true,
+        (Some(outer), Some(_)) => ENVELOPES.contains(&outer) && names.next().is_none(),
+        (None, _) => false,
+    }
+}
+
+/// Where requests describe their tools and the form of their answers.
+const SCHEMAS: [&[u8]; 6] =
+    [b"tools", b"functions", b"toolConfig", b"tool_config", b"response_format", b"text"];
+
+/// What descriptions of tools have in them. Tools without are data of somebody's.
+const DESCRIBING: [&[u8]; 13] = [
+    b"parameters",
+    b"parametersJsonSchema",
+    b"input_schema",
+    b"inputSchema",
+    b"output_schema",
+    b"outputSchema",
+    b"json_schema",
+    b"schema",
+    b"function",
+    b"functionDeclarations",
+    b"function_declarations",
+    b"toolSpec",
+    b"description",
+];
+
+/// Whether the string at this path is part of a schema: written by a developer, the same for every user.
+pub(crate) fn is_schema(path: &Path<'_>) -> bool {
+    let mut names = path.outer_names();
+    let Some(mut outer) = names.next() else { return false };
+    if ENVELOPES.contains(&outer) {
+        let Some(inner) = names.next() else { return false };
+        outer = inner;
+    }
+    SCHEMAS.contains(&outer) && names.any(|name| DESCRIBING.contains(&name))
+}
