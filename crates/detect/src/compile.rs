@@ -149,7 +149,7 @@ impl Matcher {
         };
         let ends = |text: &Vec<u8>| {
             let joins = |after: ByteSet| after.iter().any(|byte| byte.is_ascii_alphanumeric());
-            lead == (0, 0) && shape::after(&nfa, text).is_some_and(|after| !joins(after))
+            starts == Starts::Word && shape::after(&nfa, text).is_some_and(|after| !joins(after))
         };
         let closed = match &gate {
             Gate::Prefix(literals) => literals.iter().map(ends).collect(),

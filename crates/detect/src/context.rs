@@ -200,6 +200,11 @@ impl WordIndex {
         self.keywords.iter().zip(0..).map(|(text, word)| (&text[..], word))
     }
 
+    /// How many context words there are.
+    pub(crate) fn context_words(&self) -> usize {
+        self.weak.len()
+    }
+
     /// Whether a context word leads to anything.
     pub(crate) fn leads(&self, word: u32) -> bool {
         !self.weak(word).is_empty() || !self.far(word).is_empty()

@@ -26,8 +26,9 @@ pub(super) struct Places {
     woken: Vec<u32>,
     /// Where a word leads to each rule.
     ranges: Vec<Ranges>,
-    /// The last round in which context words led to each rule.
+    /// The last round in which context words led to each rule, and in which each of these words was met.
     led_in: Vec<u32>,
+    met_in: Vec<u32>,
     round: u32,
 }
 
@@ -64,6 +65,7 @@ impl Places {
         Self {
             ranges: layer.rules.iter().map(|_| Ranges::default()).collect(),
             led_in: vec![0; layer.rules.len()],
+            met_in: vec![0; layer.words.context_words()],
             ..Self::default()
         }
     }
@@ -413,9 +415,7 @@ impl Pass<'_> {
                 self.places.next_round();
                 let field = if near_field { &field[..] } else { &[] };
                 for &word in hits[first..last].iter().map(|hit| &hit.word).chain(field) {
-                    for &rule in layer.words.weak(word) {
-                        self.places.led_in[rule as usize] = self.places.round;
-                    }
+                    self.places.lead_all(word, layer.words.weak(word));
                 }
             }
             table.shapes.scan(bytes, from, at, |rules, start| {
@@ -471,10 +471,19 @@ impl Places {
         (std::mem::take(&mut self.leads), std::mem::take(&mut self.field_leads))
     }
 
+    /// Takes note that a word leads to these rules in this round. A word that comes again costs no more.
+    fn lead_all(&mut self, word: u32, rules: &[u32]) {
+        let round = self.round;
+        if std::mem::replace(&mut self.met_in[word as usize], round) != round {
+            rules.iter().for_each(|&rule| self.led_in[rule as usize] = round);
+        }
+    }
+
     fn next_round(&mut self) {
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             self.led_in.fill(0);
+            self.met_in.fill(0);
             self.round = 1;
         }
     }
