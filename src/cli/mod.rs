@@ -20,7 +20,7 @@ pub(crate) use bodies::{
     BatchArguments, Explained, FormatName, ImportFrom, PackArguments, Redact, RulesCommand, Scan,
 };
 pub(crate) use captures::{Capture, Captures, Open, Reredact, Shred, TimeRange};
-pub(crate) use operation::{ConfigCommand, Demo, KeysCommand, Serve};
+pub(crate) use operation::{ConfigCommand, Demo, KeysCommand, Serve, Verify};
 pub(crate) use store::{
     CatalogCommand, SegmentCommand, SegmentInspect, SegmentList, SegmentVerify, StoreCommand,
 };
@@ -100,6 +100,7 @@ pub(crate) enum Command {
   oubliette expire")]
     Expire(Shown),
     Reredact(Reredact),
+    Verify(Verify),
     /// Tickets, and the grants that let agents read under them
     #[command(subcommand)]
     Ticket(TicketCommand),

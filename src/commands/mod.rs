@@ -17,6 +17,7 @@ mod segment;
 mod serve;
 mod store;
 mod try_rules;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::config::Settings;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Open(arguments) => captures::open(&settings()?, &arguments)?,
         Command::Shred(arguments) => captures::shred(&settings()?, &arguments)?,
         Command::Expire(shown) => captures::expire(&settings()?, shown)?,
+        Command::Verify(arguments) => verify::run(&arguments)?,
         Command::Reredact(arguments) => return reredact::run(&settings()?, &arguments),
         Command::Ticket(command) => access::ticket(&settings()?, &command)?,
         Command::ApiKey(command) => access::api_key(&settings()?, &command)?,

@@ -92,6 +92,7 @@ mod vectors;
 
 pub use error::{SealError, SealErrorKind};
 pub use header::{MAX_RECORD_LEN, RecordHeader, RecordRef};
+pub use keys::commitment;
 pub use limits::Limits;
 pub use opener::{Expected, OpenedBody, Opener};
 pub use sealer::{Place, SealedBody, Sealer};

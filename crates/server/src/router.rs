@@ -88,6 +88,8 @@ pub(crate) fn with_app(app: &App) -> Router {
         .route("/v1/store/sweep", allow(OPERATOR, post(operation::sweep)))
         .route("/v1/catalog/rebuild", allow(OPERATOR, post(operation::rebuild)))
         .route("/v1/keys/status", allow(OPERATOR, get(operation::key_status)))
+        .route("/v1/keys/verify", allow(OPERATOR, get(operation::verify_keys)))
+        .route("/v1/keys/public", allow(OWNER_OPERATOR, get(operation::public_key)))
         .route("/v1/keys/rotate", allow(OPERATOR, post(operation::rotate_keys)))
         .route("/v1/status", allow(OPERATOR, get(operation::status)))
         .fallback(async || ApiError::not_found("there is nothing at this address"))

@@ -7,10 +7,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use oubliette_catalog::{Account, CatalogErrorKind, MAX_PAGE};
 use oubliette_keytree::{AccountTag, Hour, Op};
 use oubliette_store::{LifecycleRule, RetentionClass};
+use oubliette_translog::Reason;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::access::Principal;
+use crate::committer::Purpose;
 use crate::error::Result;
 use crate::oubliette::{Inner, Oubliette};
 use crate::policy::first_kept;
@@ -81,6 +83,7 @@ impl Inner {
             tracing::warn!(%error, "expiry waits for the next round");
         }
         self.sweep_if_due().await;
+        self.publish().await;
     }
 
     pub(crate) async fn expire(&self) -> Result<ExpireOutcome> {
@@ -107,7 +110,8 @@ impl Inner {
             })
             .await?;
         let ops = moved.iter().map(|(_, tag, hour)| Op::PruneHoursBefore(*tag, *hour)).collect();
-        let generation = self.committer.commit(ops).await?;
+        let purpose = Purpose { reason: Reason::Expiry, requested_at: now };
+        let generation = self.committer.erase(ops, purpose, Vec::new()).await?.generation;
         let count = moved.len() as u64;
         forgotten.extend(moved.iter().map(|(_, tag, hour)| (*tag, *hour)));
 

@@ -18,7 +18,7 @@
 //! use std::time::Duration;
 //!
 //! use oubliette_store::{
-//!     FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
+//!     FileStore, FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
 //! };
 //!
 //! # use oubliette_keytree::{AccountTag, Hour, LeafAddress, LeafKey};
@@ -85,7 +85,7 @@ pub mod testing;
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{ObjectKey, RetentionClass, SegmentId};
 pub use object::{
-    Check, FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore,
+    Check, FileStore, FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore,
     S3Settings, S3Store, Verdict, check_store, list_all,
 };
 pub use segment::{

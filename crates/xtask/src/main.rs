@@ -15,6 +15,7 @@ mod process;
 mod server;
 mod tally;
 mod test;
+mod thief;
 
 use std::process::{Command, ExitCode};
 
@@ -44,6 +45,7 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
     TrainDictionary(dictionary::Arguments),
+    Thief(thief::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
         Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
+        Chore::Thief(arguments) => thief::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

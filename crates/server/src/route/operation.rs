@@ -1,7 +1,9 @@
 //! What operators do and look at.
 
 use axum::{Json as Shown, extract::State, response::Response};
-use oubliette_service::{ExpireOutcome, GenerationChange, RebuildProgress, Status, SweepOutcome};
+use oubliette_service::{
+    ExpireOutcome, GenerationChange, KeysVerified, RebuildProgress, Status, SweepOutcome,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -60,6 +62,22 @@ pub(crate) async fn key_status(
     Ok(Shown(KeyStatusView::of(&app.oubliette().key_status(&by)?)))
 }
 
+/// `GET /v1/keys/verify`
+pub(crate) async fn verify_keys(
+    State(app): State<App>,
+    Caller(by): Caller,
+    query: Query,
+) -> Answer<KeysVerified> {
+    query.done()?;
+    Ok(Shown(app.oubliette().verify_keys(&by).await?))
+}
+
+/// `GET /v1/keys/public`
+pub(crate) async fn public_key(State(app): State<App>, query: Query) -> Answer<Value> {
+    query.done()?;
+    Ok(Shown(json!({ "log_key": app.oubliette().log_public_key() })))
+}
+
 /// `POST /v1/keys/rotate`
 pub(crate) async fn rotate_keys(
     State(app): State<App>,
@@ -84,6 +102,8 @@ pub(crate) async fn status(
 #[derive(Debug, Serialize)]
 pub(crate) struct KeyStatusView {
     generation: u64,
+    /// SHA-256 of the top key page: what receipts call the directory.
+    directory: String,
     accounts: u64,
     entries: u64,
     pages: u64,
@@ -94,6 +114,7 @@ impl KeyStatusView {
     fn of(status: &oubliette_keytree::Status) -> Self {
         Self {
             generation: status.generation.number(),
+            directory: status.directory.iter().map(|byte| format!("{byte:02x}")).collect(),
             accounts: status.accounts,
             entries: status.entries,
             pages: status.pages,

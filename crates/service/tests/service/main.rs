@@ -5,6 +5,7 @@
 mod capturing;
 mod forgetting;
 mod reading;
+mod receipts;
 mod redacting_again;
 mod starting;
 mod support;

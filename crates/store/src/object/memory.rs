@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::files::{FileStore, check_name};
 use super::{
     Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
 };
@@ -22,6 +23,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     objects: BTreeMap<ObjectKey, Bytes>,
+    files: BTreeMap<String, Bytes>,
     rules: Vec<LifecycleRule>,
 }
 
@@ -35,6 +37,20 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Each critical section leaves the maps whole, also when a caller's thread panics.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl FileStore for MemoryStore {
+    async fn put_file(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        check_name(name)?;
+        self.lock().files.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn get_file(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        check_name(name)?;
+        Ok(self.lock().files.get(name).cloned())
     }
 }
 

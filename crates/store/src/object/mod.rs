@@ -1,6 +1,7 @@
 //! Object stores: where segments go, and the contract every implementation keeps.
 
 mod check;
+mod files;
 mod folder;
 mod lifecycle;
 mod memory;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::check::{Check, Verdict, check_store};
+pub use self::files::FileStore;
 pub use self::folder::FolderStore;
 pub use self::lifecycle::LifecycleRule;
 pub use self::memory::MemoryStore;
