@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use oubliette_store::testing::conformance;
 use oubliette_store::{
-    ObjectKey, ObjectStore, RetentionClass, S3Settings, S3Store, SegmentId, StoreErrorKind,
+    Check, LifecycleRule, ObjectKey, ObjectStore, RetentionClass, S3Settings, S3Store, SegmentId,
+    StoreErrorKind, Verdict, check_store, list_all,
 };
 use support::{Garage, assert_nowhere, search_tree};
 
@@ -113,4 +115,67 @@ fn a_key() -> ObjectKey {
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     runtime.block_on(future)
+}
+
+#[test]
+fn what_the_server_can_do_is_found_out() {
+    let Some(garage) = garage_with_credentials("what_the_server_can_do_is_found_out") else {
+        return;
+    };
+    block_on(async {
+        let store = connect(&garage).await;
+        let now = NOON;
+        let rules = LifecycleRule::all();
+        let verdicts = |checks: Vec<Check>| -> BTreeMap<_, _> {
+            checks.into_iter().map(|check| (check.name, (check.verdict, check.detail))).collect()
+        };
+        let before = verdicts(check_store(&store, &rules, now).await);
+        assert_eq!(before["lifecycle"].0, Verdict::Bad, "{before:?}");
+        store.ensure_lifecycle(&rules).await.unwrap();
+        let checks = verdicts(check_store(&store, &rules, now).await);
+        let bad: Vec<_> = checks.iter().filter(|(_, it)| it.0 == Verdict::Bad).collect();
+        assert!(bad.is_empty(), "{bad:?}");
+        for name in ["write", "read", "range", "list", "delete", "lifecycle", "checksum"] {
+            assert_eq!(checks[name].0, Verdict::Good, "{name}: {checks:?}");
+        }
+        // Which is why nothing rests on it.
+        assert_eq!(checks["conditional put"].0, Verdict::Unneeded, "{checks:?}");
+        assert!(list_all(&store, "").await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn rules_take_out_the_bin_when_their_time_has_come() {
+    let test = "rules_take_out_the_bin_when_their_time_has_come";
+    if Garage::is_installed() && Garage::other_clock().is_none() {
+        support::skip("no libfaketime to move Garage's clock: apt-get install -y libfaketime");
+        return;
+    }
+    let Some(mut garage) = garage_with_credentials(test) else { return };
+    block_on(async {
+        let store = connect(&garage).await;
+        let now = NOON;
+        let mut keys = Vec::new();
+        for days in [7, 30] {
+            let class = RetentionClass::days(days).unwrap();
+            store.ensure_lifecycle(&[LifecycleRule::new(class)]).await.unwrap();
+            let key = ObjectKey::new(class, SegmentId::generate(now).unwrap());
+            store.put(&key, Bytes::from_static(b"a segment")).await.unwrap();
+            keys.push(key);
+        }
+        // A class without a rule: what is not ours to expire stays.
+        let unruled = ObjectKey::new(RetentionClass::days(8).unwrap(), keys[0].segment());
+        store.put(&unruled, Bytes::from_static(b"a segment")).await.unwrap();
+
+        // On day 7 nothing has gone, on day 10 the shorter class has.
+        for (days, gone) in [(7, false), (10, true)] {
+            garage.stop();
+            garage.live_through_lifecycle_after(days);
+            garage.restart();
+            let there = store.size(&keys[0]).await.map_err(|error| error.kind());
+            assert_eq!(there, if gone { Err(StoreErrorKind::NotFound) } else { Ok(9) }, "{days}");
+            assert_eq!(store.size(&keys[1]).await.unwrap(), 9);
+            assert_eq!(store.size(&unruled).await.unwrap(), 9);
+        }
+    });
 }

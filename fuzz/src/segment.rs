@@ -27,8 +27,10 @@ pub fn segment_recover(data: &[u8]) {
     static GOOD: OnceLock<GoodFile> = OnceLock::new();
     let good = GOOD.get_or_init(GoodFile::make);
     let bytes = super::damage::damage(&good.bytes, data);
-    if let Err(error) = SegmentIndex::parse(&bytes) {
-        super::assert_one_line(&error);
+    match (SegmentIndex::parse(&bytes), SegmentIndex::verify(&bytes)) {
+        (Err(error), Err(_)) => super::assert_one_line(&error),
+        (Ok(parsed), verified) => assert!(verified.is_err() || verified.ok() == Some(parsed)),
+        (Err(_), Ok(_)) => panic!("a segment that cannot be parsed is said to be whole"),
     }
 
     let folder = scratch();

@@ -118,6 +118,37 @@ impl Garage {
         self.process.iter().for_each(Process::resume);
     }
 
+    /// libfaketime, which moves the clock of a program that is started with it.
+    pub fn other_clock() -> Option<PathBuf> {
+        // Where Debian and its kin have it, by architecture.
+        let by_architecture = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+        let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
+        by_architecture.map(|entry| library(entry.path())).find(|path| path.exists())
+    }
+
+    /// Runs it some days from now until it has gone through its lifecycle rules, and stops it. It
+    /// must be stopped.
+    pub fn live_through_lifecycle_after(&mut self, days: u32) {
+        let library = Self::other_clock().expect("asked for before");
+        let before = self.passes();
+        self.run_with(&[
+            ("LD_PRELOAD", library.to_string_lossy().into_owned()),
+            ("FAKETIME", format!("+{days}d")),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ("DONT_FAKE_MONOTONIC", "1".into()),
+        ]);
+        super::wait::wait_until("a pass through the lifecycle rules", READY_WITHIN, || {
+            (self.passes() > before).then_some(())
+        });
+        self.stop();
+    }
+
+    /// How often it has gone through its lifecycle rules.
+    fn passes(&self) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("garage.log")).unwrap_or_default();
+        log.matches("ifecycle worker finished").count()
+    }
+
     fn configuration(&self) -> PathBuf {
         self.folder.path().join("garage.toml")
     }
@@ -150,6 +181,10 @@ impl Garage {
     }
 
     fn run(&mut self) {
+        self.run_with(&[]);
+    }
+
+    fn run_with(&mut self, environment: &[(&str, String)]) {
         let mut command = Command::new(&self.program);
         command
             .arg("-c")
@@ -157,7 +192,8 @@ impl Garage {
             .args(["server", "--single-node", "--default-bucket"])
             .env("GARAGE_DEFAULT_ACCESS_KEY", Self::ACCESS_KEY)
             .env("GARAGE_DEFAULT_SECRET_KEY", Self::SECRET_KEY)
-            .env("GARAGE_DEFAULT_BUCKET", Self::BUCKET);
+            .env("GARAGE_DEFAULT_BUCKET", Self::BUCKET)
+            .envs(environment.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start(command, self.folder.path().join("garage.log"));
         // It makes key and bucket before it listens.
         process.wait_until_ready(READY_WITHIN, |_| {

@@ -158,7 +158,7 @@ async fn acknowledged_means_readable_while_the_object_store_misbehaves() {
         let faults = Faults {
             fail: 25,
             lose_reply: 25,
-            corrupt: 5,
+            corrupt: 0,
             delay: 50,
             longest_delay: Duration::from_millis(5),
         };

@@ -107,6 +107,27 @@ impl Snapshot {
         to.number("queue", "Bytes of bodies in the queue", bytes, *queued_bytes as f64)?;
         to.number("spool", "Bytes that the spool holds", bytes, spool.spool_bytes as f64)?;
         to.number("spool_max", "The most bytes it may hold", bytes, spool.max_bytes as f64)?;
+        to.number(
+            "spool_pending",
+            "Bytes in memory that wait to be written to the spool",
+            bytes,
+            spool.pending_bytes as f64,
+        )?;
+        to.number(
+            "uploading",
+            "Bytes of segments that are being uploaded",
+            bytes,
+            spool.uploading_bytes as f64,
+        )?;
+        to.counter(
+            "store_reads",
+            "Reads of records that did not take one request, by why",
+            None,
+            &[
+                ([("outcome", "cached")], spool.cached_reads),
+                ([("outcome", "hedged")], spool.hedged_reads),
+            ],
+        )?;
         to.gauge(
             "spool_segments",
             "Segments on this disk",

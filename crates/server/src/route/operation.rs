@@ -138,6 +138,8 @@ fn status_view(status: &Status, now: i64) -> Value {
         "spool": {
             "bytes": spool.spool_bytes,
             "max_bytes": spool.max_bytes,
+            "pending_bytes": spool.pending_bytes,
+            "max_pending_bytes": spool.max_pending_bytes,
             "open_segments": spool.open_segments,
             "waiting_segments": spool.waiting_segments,
             "set_aside_segments": spool.set_aside_segments,
@@ -145,6 +147,8 @@ fn status_view(status: &Status, now: i64) -> Value {
             "oldest_waiting_ms": spool.oldest_waiting_age.map(|age| age.as_millis() as u64),
         },
         "uploads": {
+            "running": spool.uploading_segments,
+            "running_bytes": spool.uploading_bytes,
             "done": spool.uploaded_segments,
             "failed": spool.upload_failures,
             "last_error": spool.last_upload_error.as_ref().map(ToString::to_string),

@@ -146,20 +146,26 @@ impl World {
     async fn start_again(self, options: Options, between: impl FnOnce(&Path)) -> Self {
         let Self { folder, clock, service } = self;
         drop(service);
-        // The locks go when the last task has noticed.
-        let mut opened = components(folder.path(), &clock, options.clone()).await;
-        for _ in 0..100 {
-            if opened.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            opened = components(folder.path(), &clock, options.clone()).await;
-        }
-        let opened = opened.unwrap();
+        drop(patiently(|| components(folder.path(), &clock, options.clone())).await);
         between(folder.path());
-        let service = Oubliette::start(opened).await.unwrap();
-        Self { folder, clock, service }
+        let service = patiently(|| async {
+            Oubliette::start(components(folder.path(), &clock, options.clone()).await?).await
+        });
+        Self { service: service.await, folder, clock }
     }
+}
+
+/// Tries until it works: the locks of a service that was dropped go when its last task has noticed.
+pub(crate) async fn patiently<T, F: Future<Output = Result<T, ServiceError>>>(
+    mut work: impl FnMut() -> F,
+) -> T {
+    for _ in 0..200 {
+        if let Ok(done) = work().await {
+            return done;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    work().await.unwrap_or_else(|error| panic!("still not: {error}"))
 }
 
 pub(crate) fn layout(folder: &Path) -> Layout {

@@ -1,10 +1,15 @@
 //! Segments out of the way once nothing in them is alive, and rows back from what is in them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use oubliette_catalog::{CaptureState, Part, Parts, SettingsChange};
-use oubliette_service::{Options, RebuildProgress, ServiceErrorKind, SweepOutcome};
+use oubliette_service::{
+    Options, Oubliette, PartOutcome, RebuildProgress, ServiceErrorKind, SweepOutcome,
+};
+use oubliette_store::testing::{FailingStore, Faults};
 
 use crate::support::*;
 
@@ -214,4 +219,77 @@ async fn rows_come_back_from_the_segments() {
     assert_eq!((again.known, again.entered, again.forgotten), (24, 0, 2));
     let refused = world.service.rebuild(&gateway(), |_| {}).await.unwrap_err();
     assert_eq!(refused.kind(), ServiceErrorKind::Forbidden);
+}
+
+impl World {
+    /// A crash, and a life with a store that fails, lies and loses replies on a seed.
+    async fn crash_into(self, seed: u64) -> Self {
+        let Self { folder, clock, service } = self;
+        drop(service);
+        let service = patiently(|| async {
+            let mut components = components(folder.path(), &clock, Options::default()).await?;
+            let faults = Faults { fail: 15, lose_reply: 15, corrupt: 10, ..Faults::default() };
+            components.store = Arc::new(FailingStore::new(components.store, seed, faults));
+            components.spool.segment_bytes = 4096;
+            components.spool.max_age = Duration::from_millis(10);
+            components.spool.min_backoff = Duration::from_millis(1);
+            components.spool.max_backoff = Duration::from_millis(5);
+            Oubliette::start(components).await
+        })
+        .await;
+        Self { folder, clock, service }
+    }
+}
+
+#[tokio::test]
+async fn after_crashes_recovery_and_one_sweep_all_is_kept_or_gone_and_nothing_is_left_over() {
+    for seed in 0..3_u64 {
+        let mut world = World::opted_in().await;
+        let agent = world.agent_for("acme").await;
+        // Whether each exchange that was acknowledged is to be there.
+        let mut kept: BTreeMap<String, bool> = BTreeMap::new();
+        for life in 0..5 {
+            world = world.crash_into(seed * 100 + life).await;
+            for number in 0..12 {
+                let id = format!("ex-{life}-{number}");
+                let stored = world.try_capture("acme", &id).await.is_ok_and(|outcome| {
+                    outcomes(&outcome).iter().all(|it| matches!(it, PartOutcome::Stored { .. }))
+                });
+                if stored {
+                    kept.insert(id, true);
+                }
+            }
+            // Some of this life and of those before.
+            let victims: Vec<String> = kept.keys().step_by(7).cloned().collect();
+            for id in victims {
+                let (owner, acme, exchange) = (owner("acme"), account("acme"), exchange(&id));
+                if world.service.shred(&owner, &acme, &exchange, Parts::Both).await.is_ok() {
+                    kept.insert(id, false);
+                }
+            }
+        }
+        let world = world.crash_and_restart().await;
+        let world = world.restart_after(|_| {}).await;
+        world.clock.advance_ms(2 * HOUR);
+        sweep(&world).await;
+        assert!(kept.values().filter(|kept| **kept).count() > 30, "something was kept");
+        assert!(kept.values().filter(|kept| !**kept).count() > 5, "something was shredded");
+        for (id, kept) in &kept {
+            let read = world.read(&agent, "acme", id, Part::Response).await;
+            match (kept, read) {
+                (true, Ok(body)) => assert!(body.contains("<CREDIT_CARD_1>"), "{id}"),
+                (false, Err(ServiceErrorKind::Forgotten)) => {}
+                (_, other) => panic!("seed {seed}, {id}: {other:?}"),
+            }
+        }
+        // What was compacted is uploaded, and its old segments go; then there is nothing to do.
+        let world = world.restart_after(|_| {}).await;
+        sweep(&world).await;
+        let again = sweep(&world).await;
+        let idle = SweepOutcome { segments: again.segments, ..SweepOutcome::default() };
+        assert_eq!(again, idle);
+        let rebuilt = world.service.rebuild(&operator(), |_| {}).await.unwrap();
+        assert_eq!((rebuilt.entered, rebuilt.unreadable, rebuilt.damaged), (0, 0, 0));
+        assert_nowhere(world.folder.path(), &[EMAIL, CARD]);
+    }
 }

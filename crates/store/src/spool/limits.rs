@@ -10,6 +10,8 @@ pub struct SpoolLimits {
     /// Most bytes that wait on the local disk, indexes included. With the object store away this
     /// is what bounds the time until appends are refused. Default 4 GiB.
     pub max_bytes: u64,
+    /// Most bytes of appends that wait in memory for a slow disk; more are refused. Default 256 MiB.
+    pub max_pending_bytes: u64,
     /// Bytes that must stay free on the disk. Appends are refused before they are used. Default
     /// 512 MiB.
     pub min_free_bytes: u64,
@@ -35,6 +37,7 @@ impl Default for SpoolLimits {
     fn default() -> Self {
         Self {
             max_bytes: 4 << 30,
+            max_pending_bytes: 256 << 20,
             min_free_bytes: 512 << 20,
             segment_bytes: 16 << 20,
             max_age: Duration::from_secs(10),

@@ -2,6 +2,7 @@
 
 mod disk;
 mod limits;
+mod reading;
 mod recovery;
 mod state;
 mod uploader;
@@ -39,9 +40,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::blocking;
 use crate::key::{ObjectKey, RetentionClass};
 use crate::object::ObjectStore;
-use crate::segment::{
-    FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record, read_records,
-};
+use crate::segment::{FRAME_HEADER_LEN, Location, check_frame, frame_range, read_records};
 
 /// Tells the time as Unix seconds. Segments are named by it; nothing else depends on it.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -186,12 +185,17 @@ impl Spool {
         let cost = records.iter().map(|(record, _)| record_cost(record.len())).sum();
         self.shared.reserve(cost)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Append(Append { records, cost, reply }))?;
+        if let Err(error) = self.send(Command::Append(Append { records, cost, reply })) {
+            self.shared.release(cost);
+            self.shared.settled(cost);
+            return Err(error);
+        }
         answer.await.unwrap_or_else(|_| Err(StoreError::closed()))
     }
 
     /// Reads the record at a location: from the spool while its segment is here, otherwise from
-    /// the object store with one ranged GET.
+    /// the object store with one ranged GET, with a second beside it if the first is slow. What was
+    /// read lately is in memory, as ciphertext.
     ///
     /// # Errors
     ///
@@ -209,11 +213,11 @@ impl Spool {
                 Ok(None) => tokio::time::sleep(Duration::from_millis(attempt)).await,
                 // Perhaps it was uploaded before the disk spoilt it.
                 Err(error) => {
-                    return read_record(&*self.shared.store, location).await.or(Err(error));
+                    return self.shared.reading.read(location).await.or(Err(error));
                 }
             }
         }
-        read_record(&*self.shared.store, location).await
+        self.shared.reading.read(location).await
     }
 
     /// Reads many records, in the order of the locations, each with an error of its own: from the

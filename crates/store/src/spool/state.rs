@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::disk::{Disk, FolderLock};
+use super::reading::Reading;
 use super::{Clock, SpoolLimits};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::{ObjectKey, SegmentId};
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) limits: SpoolLimits,
     pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) reading: Reading,
     pub(super) clock: Clock,
     /// Wakes the uploader: a segment is waiting.
     pub(super) waiting: Notify,
@@ -42,6 +44,8 @@ pub(super) struct State {
     pub(super) segments: BTreeMap<SegmentId, Local>,
     /// Bytes of those files, of their indexes to come, and of appends under way.
     pub(super) bytes: u64,
+    /// Bytes of appends that wait to be written.
+    pub(super) pending: u64,
     pub(super) uploaded: u64,
     pub(super) upload_failures: u64,
     pub(super) damaged: u64,
@@ -83,6 +87,7 @@ impl Shared {
             dir,
             disk,
             limits,
+            reading: Reading::new(Arc::clone(&store)),
             store,
             clock,
             waiting: Notify::new(),
@@ -144,8 +149,26 @@ impl Shared {
                 ),
             ));
         }
+        // One append larger than the limit still goes, alone.
+        if state.pending > 0 && state.pending.saturating_add(bytes) > self.limits.max_pending_bytes
+        {
+            return Err(StoreError::new(
+                StoreErrorKind::Full,
+                format!(
+                    "the spool's disk is too slow: {} bytes wait in memory to be written",
+                    state.pending
+                ),
+            ));
+        }
         state.bytes = wanted;
+        state.pending += bytes;
         Ok(())
+    }
+
+    /// An append was written, or was not: it is in memory no more.
+    pub(super) fn settled(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.pending = state.pending.saturating_sub(bytes);
     }
 
     pub(super) fn release(&self, bytes: u64) {
@@ -251,6 +274,18 @@ pub struct SpoolStatus {
     pub upload_failures: u64,
     /// Spool files that were found damaged and kept in `damaged/` since the spool was opened.
     pub damaged_files: u64,
+    /// Reads that found their record in memory.
+    pub cached_reads: u64,
+    /// Reads for which the object store was asked a second time, as it was slow.
+    pub hedged_reads: u64,
+    /// Bytes of appends in memory that are not on the disk yet.
+    pub pending_bytes: u64,
+    /// The most of those.
+    pub max_pending_bytes: u64,
+    /// Segments that are being uploaded, each in memory meanwhile.
+    pub uploading_segments: usize,
+    /// Their bytes.
+    pub uploading_bytes: u64,
     /// Why the last attempt failed, until one succeeds.
     pub last_upload_error: Option<StoreError>,
 }
@@ -258,6 +293,7 @@ pub struct SpoolStatus {
 impl Shared {
     pub(super) fn status(&self) -> SpoolStatus {
         let now = (self.clock)();
+        let (cached_reads, hedged_reads) = self.reading.counts();
         let state = self.lock();
         let mut status = SpoolStatus {
             spool_bytes: state.bytes,
@@ -266,6 +302,10 @@ impl Shared {
             upload_failures: state.upload_failures,
             damaged_files: state.damaged,
             last_upload_error: state.last_upload_error.clone(),
+            cached_reads,
+            hedged_reads,
+            pending_bytes: state.pending,
+            max_pending_bytes: self.limits.max_pending_bytes,
             ..SpoolStatus::default()
         };
         for local in state.segments.values() {
@@ -275,7 +315,13 @@ impl Shared {
                     continue;
                 }
                 Phase::SetAside { .. } => status.set_aside_segments += 1,
-                Phase::Sealed { .. } => status.waiting_segments += 1,
+                Phase::Sealed { uploading } => {
+                    status.waiting_segments += 1;
+                    if uploading {
+                        status.uploading_segments += 1;
+                        status.uploading_bytes += local.bytes;
+                    }
+                }
             }
             let begun = local.key.segment().unix_seconds();
             let age = Duration::from_secs(u64::try_from(now.saturating_sub(begun)).unwrap_or(0));

@@ -20,7 +20,7 @@ fn clock() -> Clock {
     Arc::new(|| NOON)
 }
 
-fn class() -> RetentionClass {
+pub(super) fn class() -> RetentionClass {
     RetentionClass::days(7).unwrap()
 }
 

@@ -133,6 +133,7 @@ impl Writer {
             }
             if !batch.is_empty() {
                 self.commit(batch);
+                self.shared.settled(bytes);
             }
             self.seal(|segment, max_age| segment.since.elapsed() >= max_age);
             match other {
