@@ -13,7 +13,9 @@ mod redact;
 mod reredact;
 mod rules;
 mod scan;
+mod segment;
 mod serve;
+mod store;
 mod try_rules;
 mod verify;
 
@@ -41,6 +43,9 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Reredact(arguments) => return reredact::run(&settings()?, &arguments),
         Command::Ticket(command) => access::ticket(&settings()?, &command)?,
         Command::ApiKey(command) => access::api_key(&settings()?, &command)?,
+        Command::Store(command) => return store::run(&settings()?, &command),
+        Command::Segment(command) => return segment::run(&settings()?, &command),
+        Command::Catalog(command) => return store::catalog(&settings()?, &command),
         Command::Keys(command) => keys::run(&settings()?, &command)?,
         Command::Account(command) => accounts::run(&settings()?, &command)?,
     }

@@ -76,6 +76,7 @@
 //! keep one per thread.
 
 mod aead;
+mod dictionary;
 mod error;
 mod frame;
 mod header;

@@ -85,6 +85,8 @@ pub(crate) fn with_app(app: &App) -> Router {
         .route("/v1/api-keys", allow(OPERATOR, get(api_keys::list).post(api_keys::create)))
         .route("/v1/api-keys/{id}", allow(OPERATOR, delete(api_keys::revoke)))
         .route("/v1/expire", allow(OPERATOR, post(operation::expire)))
+        .route("/v1/store/sweep", allow(OPERATOR, post(operation::sweep)))
+        .route("/v1/catalog/rebuild", allow(OPERATOR, post(operation::rebuild)))
         .route("/v1/keys/status", allow(OPERATOR, get(operation::key_status)))
         .route("/v1/keys/verify", allow(OPERATOR, get(operation::verify_keys)))
         .route("/v1/keys/public", allow(OWNER_OPERATOR, get(operation::public_key)))

@@ -82,6 +82,7 @@ impl Inner {
         if let Err(error) = self.expire().await {
             tracing::warn!(%error, "expiry waits for the next round");
         }
+        self.sweep_if_due().await;
         self.publish().await;
     }
 
@@ -152,7 +153,7 @@ impl Inner {
     /// its rules in a later round: segments outlive their keys by then, nothing else.
     async fn ensure_lifecycle(&self, accounts: &[Account]) {
         let classes = accounts.iter().filter_map(|account| {
-            RetentionClass::days(account.settings.retention_days.into()).ok()
+            RetentionClass::for_retention(account.settings.retention_days.into()).ok()
         });
         let missing = self.expiry.missing(classes);
         if missing.is_empty() {

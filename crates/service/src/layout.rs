@@ -94,6 +94,9 @@ pub struct Options {
     pub rule_limits: Limits,
     /// The time between expiries in the background. Default one minute.
     pub expire_every: Duration,
+    /// The shortest time between two sweeps of the store in the background. A sweep lists the whole
+    /// store, which a bucket of 100,000 segments answers with 100 requests. Default 15 minutes.
+    pub sweep_every: Duration,
 }
 
 impl Default for Options {
@@ -106,6 +109,7 @@ impl Default for Options {
             min_score: None,
             rule_limits: Limits::default(),
             expire_every: Duration::from_secs(60),
+            sweep_every: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -161,17 +165,7 @@ impl Layout {
         .await
         .map_err(|_| ServiceError::internal("opening the data folder failed"))?;
         let (catalog, tree, service_key, log) = opened?;
-        let (store, log_store): (Arc<dyn ObjectStore>, Arc<dyn FileStore>) = match &layout.store {
-            StoreLayout::Folder(folder) => {
-                let objects = folder.clone().unwrap_or_else(|| layout.data_dir.join("objects"));
-                let store = Arc::new(FolderStore::open(objects).await?);
-                (Arc::clone(&store) as _, store)
-            }
-            StoreLayout::S3(settings) => {
-                let store = Arc::new(S3Store::connect(settings).await?);
-                (Arc::clone(&store) as _, store)
-            }
-        };
+        let (store, log_store) = layout.stores().await?;
         Ok(Components {
             catalog: Arc::new(catalog),
             tree,
@@ -183,6 +177,30 @@ impl Layout {
             clock,
             service_key,
             options,
+        })
+    }
+
+    /// The object store alone, for looking after it: neither catalog nor keys are opened, and a
+    /// service may be running on them.
+    ///
+    /// # Errors
+    /// `Configuration`, with the mend, if the folder or the settings of the bucket are of no use.
+    pub async fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
+        Ok(self.stores().await?.0)
+    }
+
+    /// One place, as what keeps segments and as what keeps the published log.
+    async fn stores(&self) -> Result<(Arc<dyn ObjectStore>, Arc<dyn FileStore>)> {
+        Ok(match &self.store {
+            StoreLayout::Folder(folder) => {
+                let objects = folder.clone().unwrap_or_else(|| self.data_dir.join("objects"));
+                let store = Arc::new(FolderStore::open(objects).await?);
+                (Arc::clone(&store) as _, store)
+            }
+            StoreLayout::S3(settings) => {
+                let store = Arc::new(S3Store::connect(settings).await?);
+                (Arc::clone(&store) as _, store)
+            }
         })
     }
 

@@ -109,11 +109,13 @@ mod policy;
 mod published;
 mod queue;
 mod read;
+mod rebuild;
 mod record;
 mod recover;
 mod reredact;
 mod service_key;
 mod shred;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod tickets;
@@ -130,9 +132,11 @@ pub use metrics::{Counters, Status};
 pub use oubliette::{Closed, Oubliette};
 pub use published::KeysVerified;
 pub use read::ReadBody;
+pub use rebuild::RebuildProgress;
 pub use reredact::{ReredactOutcome, ReredactProgress, ReredactRange};
 pub use service_key::ServiceKey;
 pub use shred::{GenerationChange, ShredOutcome};
+pub use sweep::SweepOutcome;
 pub use tickets::NewGrant;
 
 /// Accounts, exchanges, captures, tickets and whatever else the use cases take and hand out.

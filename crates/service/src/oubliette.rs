@@ -23,6 +23,7 @@ use crate::published::Published;
 use crate::queue::Queue;
 use crate::reredact::UnderWay;
 use crate::service_key::ServiceKey;
+use crate::sweep::Sweeping;
 use crate::workers::Workers;
 
 /// The service. Cheap to clone; every clone is the same service.
@@ -86,6 +87,8 @@ impl Oubliette {
             expiry: Expiry::default(),
             orphans: Orphans::default(),
             under_way: Arc::new(UnderWay::default()),
+            sweeping: Sweeping::default(),
+            sweep_every: options.sweep_every,
             wake: Arc::clone(&wake),
             published: Published::new(log, log_store),
             catalog,
@@ -159,6 +162,8 @@ pub(crate) struct Inner {
     pub(crate) orphans: Orphans,
     pub(crate) published: Published,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) sweeping: Sweeping,
+    pub(crate) sweep_every: Duration,
     /// Brings the next round in the background forward.
     pub(crate) wake: Arc<Notify>,
 }

@@ -133,7 +133,7 @@ impl Policies {
     /// Makes settings ready for use. Rules that do not compile make a policy that stores nothing.
     pub(crate) async fn policy(&self, account: &AccountId, settings: Settings) -> Policy {
         let redaction = self.redaction(account, &settings).await;
-        let class = RetentionClass::days(settings.retention_days.into())
+        let class = RetentionClass::for_retention(settings.retention_days.into())
             .expect("settings keep to a range that every class covers");
         Policy { settings, class, redaction }
     }

@@ -8,6 +8,7 @@
 
 mod bench;
 mod cache;
+mod dictionary;
 mod fuzz;
 mod prerequisite;
 mod process;
@@ -44,6 +45,7 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
     Thief(thief::Arguments),
+    TrainDictionary(dictionary::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
         Chore::Thief(arguments) => thief::run(&arguments),
+        Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

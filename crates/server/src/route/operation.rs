@@ -1,12 +1,15 @@
 //! What operators do and look at.
 
-use axum::{Json as Shown, extract::State};
-use oubliette_service::{ExpireOutcome, GenerationChange, KeysVerified, Status};
+use axum::{Json as Shown, extract::State, response::Response};
+use oubliette_service::{
+    ExpireOutcome, GenerationChange, KeysVerified, RebuildProgress, Status, SweepOutcome,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Nothing};
+use super::{Answer, Nothing, progress};
 use crate::{
+    api_error::ApiError,
     app::App,
     guard::Caller,
     input::{
@@ -23,6 +26,30 @@ pub(crate) async fn expire(
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<ExpireOutcome> {
     Ok(Shown(app.oubliette().expire(&by).await?))
+}
+
+/// `POST /v1/store/sweep`
+pub(crate) async fn sweep(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Response, ApiError> {
+    progress::streamed(&app.clone(), move |teller| async move {
+        app.oubliette().sweep(&by, |now: &SweepOutcome| teller.tell(now)).await
+    })
+    .await
+}
+
+/// `POST /v1/catalog/rebuild`
+pub(crate) async fn rebuild(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Response, ApiError> {
+    progress::streamed(&app.clone(), move |teller| async move {
+        app.oubliette().rebuild(&by, |now: &RebuildProgress| teller.tell(now)).await
+    })
+    .await
 }
 
 /// `GET /v1/keys/status`

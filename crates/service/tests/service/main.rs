@@ -9,4 +9,5 @@ mod receipts;
 mod redacting_again;
 mod starting;
 mod support;
+mod sweeping;
 mod types;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{FileStore, check_name};
 use super::{
-    LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
+    Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
 };
 use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::{blocking, create_dir_durably, sync_dir, unique_name, write_durably};
@@ -147,6 +147,10 @@ impl ObjectStore for FolderStore {
 
     async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError> {
         self.run(move |root| sweep(root, unix_seconds)).await
+    }
+
+    async fn capabilities(&self, _key: &ObjectKey) -> Vec<Check> {
+        Vec::new()
     }
 }
 

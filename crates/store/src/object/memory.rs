@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::files::{FileStore, check_name};
 use super::{
-    LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
+    Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
 };
 use crate::error::StoreError;
 use crate::key::ObjectKey;
@@ -114,5 +114,9 @@ impl ObjectStore for MemoryStore {
         inner.objects.retain(|key, _| !rules.iter().any(|rule| rule.is_over(key, unix_seconds)));
         inner.rules = rules;
         Ok((before - inner.objects.len()) as u64)
+    }
+
+    async fn capabilities(&self, _key: &ObjectKey) -> Vec<Check> {
+        Vec::new()
     }
 }

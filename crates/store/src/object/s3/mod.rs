@@ -1,6 +1,7 @@
 //! S3 and what speaks like it: R2, Garage, MinIO.
 
 mod errors;
+mod probe;
 mod rules;
 
 use std::fmt;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::errors::{configuration, sdk_error};
 use super::files::{FileStore, check_name};
-use super::{LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, range_len, too_short};
+use super::{Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, range_len, too_short};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::ObjectKey;
 
@@ -267,6 +268,10 @@ impl ObjectStore for S3Store {
 
     async fn lifecycle(&self) -> Result<Vec<LifecycleRule>, StoreError> {
         rules::in_force(&self.client, &self.bucket).await
+    }
+
+    async fn capabilities(&self, key: &ObjectKey) -> Vec<Check> {
+        probe::all(&self.client, &self.bucket, key).await
     }
 
     /// The server does it by itself.
