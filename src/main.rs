@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod demo;
 mod failure;
+mod hardening;
 mod output;
 mod rules;
 mod wiring;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use failure::Outcome;
 
 fn main() -> ExitCode {
+    hardening::keep_memory_private();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -33,6 +33,7 @@ targets!(
     detect_equivalence,
     kernels,
     key_page,
+    receipt,
     record_open,
     redact_body,
     redact_formats,

@@ -6,12 +6,14 @@
 mod damage;
 mod detect;
 mod key_page;
+mod receipt;
 mod record;
 mod redact;
 mod segment;
 
 pub use detect::{detect_equivalence, kernels, rule_load};
 pub use key_page::key_page;
+pub use receipt::receipt;
 pub use record::record_open;
 pub use redact::{redact_body, redact_formats, redact_json, redact_stream};
 pub use segment::segment_recover;

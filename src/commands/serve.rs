@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::cli::{Global, Serve};
 use crate::config::{Log, Settings, Sources};
 use crate::failure::{Failure, chain};
-use crate::wiring;
+use crate::{hardening, wiring};
 
 /// Runs the sidecar until it is told to stop.
 pub(super) fn run(global: &Global, arguments: Serve) -> Result<(), Failure> {
@@ -37,7 +37,15 @@ async fn run_until_stopped(settings: &Settings) -> Result<(), Failure> {
         Failure::failed(format!("cannot listen on {}: {error}{mend}", settings.listen))
     })?;
     let address = listener.local_addr()?;
+    // Before the first key is in memory.
+    let locked = hardening::lock_memory();
     let oubliette = wiring::open(settings).await?;
+    if !locked {
+        tracing::warn!(
+            "memory is not locked, so keys may be swapped out: raise the limit on locked memory to \
+             unlimited (LimitMEMLOCK=infinity in systemd), or run without swap"
+        );
+    }
     tracing::info!(
         %address,
         data_dir = %settings.data_dir.display(),

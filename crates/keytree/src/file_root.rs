@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::key::RootKey;
 use crate::page::Generation;
-use crate::root::{Root, RootStore, check_in_force};
+use crate::root::{Root, RootStore, check_in_force, crash_point};
 
 /// Keeps the root key in a file, which should lie outside the data folder and outside any backup.
 ///
@@ -79,23 +79,7 @@ impl FileRootStore {
             KeyTreeError::storage(format!("{what} of root key {} failed", path.display()), cause)
         };
         create_folder(&folder).map_err(|cause| failed("creating the folder", cause))?;
-        let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
-            .open(beside(&path, ".lock"))
-            .map_err(|cause| failed("opening the lock file", cause))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(KeyTreeError::new(
-                    KeyTreeErrorKind::Locked,
-                    format!(
-                        "root key {} is in use by another process; stop it or give this one a \
-                         root and a catalog of its own",
-                        path.display()
-                    ),
-                ));
-            }
-            Err(TryLockError::Error(cause)) => return Err(failed("locking", cause)),
-        }
+        let lock = take_lock(&path)?;
         let store = Self { path, folder, _lock: lock };
         store.erase_leftovers()?;
         Ok(store)
@@ -149,17 +133,23 @@ impl FileRootStore {
     fn write_new(&self, root: &Root) -> io::Result<()> {
         let mut file =
             private(OpenOptions::new().write(true).create_new(true)).open(self.new_path())?;
+        crash_point();
         file.write_all(&encode(root)[..])?;
+        crash_point();
         file.sync_all()
     }
 
     /// Everything up to the point of no return.
     fn prepare(&self, root: &Root) -> io::Result<File> {
         self.write_new(root)?;
+        crash_point();
         fs::hard_link(&self.path, self.old_path())?;
+        crash_point();
         let old = OpenOptions::new().write(true).open(self.old_path())?;
         sync_folder(&self.folder)?;
+        crash_point();
         fs::rename(self.new_path(), &self.path)?;
+        crash_point();
         Ok(old)
     }
 }
@@ -218,7 +208,9 @@ impl RootStore for FileRootStore {
             self.retry("could not be replaced", cause)
         })?;
         sync_folder(&self.folder)
+            .inspect(|()| crash_point())
             .and_then(|()| overwrite(&mut replaced))
+            .inspect(|()| crash_point())
             .and_then(|()| fs::remove_file(self.old_path()))
             .map_err(|cause| {
                 self.error(
@@ -283,6 +275,28 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     Ok(Some(bytes))
 }
 
+/// Locks the file beside the root for this process.
+pub(crate) fn take_lock(path: &Path) -> Result<File, KeyTreeError> {
+    let failed = |what: &str, cause| {
+        KeyTreeError::storage(format!("{what} of root key {} failed", path.display()), cause)
+    };
+    let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
+        .open(beside(path, ".lock"))
+        .map_err(|cause| failed("opening the lock file", cause))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(KeyTreeError::new(
+            KeyTreeErrorKind::Locked,
+            format!(
+                "root key {} is in use by another process; stop it or give this one a root and a \
+                 catalog of its own",
+                path.display()
+            ),
+        )),
+        Err(TryLockError::Error(cause)) => Err(failed("locking", cause)),
+    }
+}
+
 /// Overwrites a file and removes it; no file is fine.
 fn erase(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).open(path) {
@@ -302,19 +316,19 @@ fn overwrite(file: &mut File) -> io::Result<()> {
     file.sync_all()
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
 }
 
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
 #[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -331,7 +345,7 @@ fn is_readable_by_others(_: &Path) -> io::Result<bool> {
 
 /// Creates the folder and those above it, and makes their names durable: with the first root goes
 /// everything.
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -346,13 +360,13 @@ fn create_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Elsewhere a folder cannot be opened as a file, and renames are durable by themselves.
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

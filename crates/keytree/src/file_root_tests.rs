@@ -46,6 +46,20 @@ fn keeps_the_contract() {
 }
 
 #[test]
+fn a_power_cut_at_any_point_leaves_one_root_and_no_other_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root");
+    let points = crate::sabotage::root_store_crash_conformance(
+        || FileRootStore::open(&path).unwrap(),
+        |_, dead| {
+            assert_eq!(names(&path), ["root", "root.lock"]);
+            assert!(dead.iter().all(|key| !contains(&path, *key)));
+        },
+    );
+    assert!(points >= 8, "{points}");
+}
+
+#[test]
 fn the_file_has_the_documented_layout() {
     let (_folder, path) = with_root();
     let bytes = fs::read(&path).unwrap();

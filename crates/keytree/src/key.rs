@@ -10,19 +10,20 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::error::KeyTreeError;
 
 /// The secret of one leaf: 32 bytes from which `seal` derives the payload key and its commitment.
-pub struct LeafKey(Zeroizing<[u8; 32]>);
+pub struct LeafKey(Secret);
 
 impl LeafKey {
     /// Wraps the bytes of a leaf. Only a tree, a lease or a test vector has a reason to.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        let bytes = Zeroizing::new(bytes);
+        Self(Secret::copy_of(&bytes))
     }
 
     /// The key material, for derivation only: it must not be stored, logged or sent.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8; 32] {
-        &self.0
+        &self.0.0
     }
 }
 
@@ -95,7 +96,7 @@ impl NodeKey {
 
     /// The node at depth 64 is the leaf key itself.
     pub(crate) fn into_leaf(self) -> LeafKey {
-        LeafKey::from_bytes(*self.as_bytes())
+        LeafKey(self.0)
     }
 }
 

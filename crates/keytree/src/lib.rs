@@ -57,8 +57,9 @@
 //! - **Losing the root is forgetting everything.** That is policy; there is no recovery, and there
 //!   must be none, because it would recover what was shredded too.
 //! - **A lease number is used once, ever**; the caller sees to that (see [`Lease`]).
-//! - Keys are wiped when they are dropped and appear in no `Debug` output and no error. Memory may
-//!   still be swapped out or dumped; run the process without swap and core dumps.
+//! - Keys are wiped when they are dropped and appear in no `Debug` output and no error. A
+//!   test searches the process's memory for dead keys after a shred. Whether memory is swapped out or
+//!   dumped is for the program to prevent: `oubliette` does, where the system lets it.
 //! - Pages are authenticated together with their id and generation. What comes out of a page that
 //!   does not check out is an error, never a key.
 //!
@@ -86,6 +87,8 @@ mod load;
 mod op;
 mod page;
 mod page_store;
+#[cfg(feature = "pkcs11")]
+mod pkcs11_root;
 mod root;
 #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
 pub mod sabotage;
@@ -100,6 +103,8 @@ pub use lease::Lease;
 pub use op::{CommitOutcome, Op, OpOutcome, Prepared};
 pub use page::{Generation, PageId};
 pub use page_store::{MemoryPageStore, PageStore};
+#[cfg(feature = "pkcs11")]
+pub use pkcs11_root::{Pkcs11RootStore, Pkcs11Settings};
 pub use root::{MemoryRootStore, Root, RootStore};
 pub use tree::{KeyTree, Status};
 

@@ -130,6 +130,13 @@ impl RootStore for MemoryRootStore {
     }
 }
 
+#[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+pub(crate) use crate::sabotage::crash_point;
+
+/// Where the crash tests let the power go. Nothing, otherwise.
+#[cfg(not(any(test, all(feature = "sabotage", debug_assertions))))]
+pub(crate) fn crash_point() {}
+
 /// Refuses to replace a root that is not the one the caller knows.
 pub(crate) fn check_in_force(found: Option<&Root>, old: Generation) -> Result<(), KeyTreeError> {
     match found {

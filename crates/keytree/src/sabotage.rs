@@ -5,6 +5,7 @@
 //! in tests, and with the feature `sabotage` in builds with debug assertions; a release build has
 //! none of it, whatever features it asks for.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::address::{AccountTag, LeafAddress};
@@ -15,8 +16,80 @@ use crate::key::{LeafKey, PageKey, RootKey};
 use crate::lease::Lease;
 use crate::page::{self, Generation, Opened, PageId};
 use crate::page_store::PageStore;
-use crate::root::RootStore;
+use crate::root::{Root, RootStore};
 use crate::tree::KeyTree;
+
+thread_local!(static POWER: Cell<Option<usize>> = const { Cell::new(None) });
+
+/// The power goes at the n-th point from here on where a store of this thread would notice: by a panic
+/// that is not printed.
+pub fn power_fails_at(point: Option<usize>) {
+    POWER.set(point);
+}
+
+pub(crate) fn crash_point() {
+    match POWER.get() {
+        Some(0) => {
+            POWER.set(None);
+            std::panic::resume_unwind(Box::new("the power has gone"));
+        }
+        Some(left) => POWER.set(Some(left - 1)),
+        None => {}
+    }
+}
+
+/// Puts a [`RootStore`] through power cuts at each of its crash points.
+///
+/// `open` gives the same store each time, empty at first. `erased` is asked, with the store open, whether
+/// nothing but the root in force is left in the medium, and where the keys it is given may not be found.
+///
+/// # Panics
+///
+/// If after a power cut `load` gives neither the root from before nor the one from after, if a key that is
+/// not in force is left, or if the store does not go on.
+pub fn root_store_crash_conformance<S: RootStore>(
+    mut open: impl FnMut() -> S,
+    mut erased: impl FnMut(&S, &[[u8; 32]]),
+) -> usize {
+    let root = |generation: u64, byte: u8| {
+        Root::new(Generation::new(generation), RootKey::from_bytes(&[byte; 32]))
+    };
+    open().create(&root(0, 1)).expect("create works");
+    let mut points = 0;
+    loop {
+        let store = open();
+        let before = store.load().expect("load works").expect("there is a root");
+        let from = before.generation();
+        let byte = u8::try_from(points % 200).expect("below 200") + 2;
+        let next = root(from.number() + 1, byte);
+        power_fails_at(Some(points));
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.replace(from, &next)));
+        power_fails_at(None);
+        let crashed = outcome.is_err();
+        if let Ok(done) = outcome {
+            done.expect("replace works");
+        }
+        drop(store);
+        let store = open();
+        let after = store.load().expect("load works after a power cut").expect("there is a root");
+        let (old, new) = (before.key().expose_secret(), next.key().expose_secret());
+        let dead = if after.generation() == from {
+            assert!(crashed, "what was acknowledged is in force");
+            assert_eq!(after.key().expose_secret(), old, "the root from before, whole");
+            new
+        } else {
+            assert_eq!(after.generation(), next.generation());
+            assert_eq!(after.key().expose_secret(), new, "the root from after, whole");
+            old
+        };
+        erased(&store, &[*dead]);
+        if !crashed {
+            return points;
+        }
+        points += 1;
+    }
+}
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +124,16 @@ impl KeyTree {
         let mut tree = Self::open(root, pages)?;
         tree.sabotage = sabotage;
         Ok(tree)
+    }
+}
+
+impl Lease {
+    /// Calls `visit` with the node above all leaves of a lease that gave none out yet: what a writer
+    /// must not keep once it has.
+    pub fn visit_node_above(&self, visit: impl FnOnce(&[u8; 32])) {
+        if let [whole] = self.held() {
+            visit(whole.node().as_bytes());
+        }
     }
 }
 
@@ -124,37 +207,38 @@ fn seal_kept(
 /// What a thief makes of pages and keys: every page that a key opens, and so on with what is found.
 ///
 /// Each key is tried on each page, whatever the page says it is: no route is left out because the
-/// protocol would not take it.
+/// protocol would not take it. What it finds it wipes when dropped, so that a search of the process's
+/// memory finds what the tree left behind, and not the thief's own copies.
 #[derive(Debug, Default)]
 pub struct Loot {
     entries: Vec<Entry>,
-    page_keys: Vec<[u8; 32]>,
+    page_keys: Vec<PageKey>,
 }
 
 impl Loot {
     /// Everything that opens with one key.
     #[must_use]
     pub fn with_key(key: &[u8; 32], pages: &[(PageId, Generation, Vec<u8>)]) -> Self {
-        let mut loot = Self::default();
-        let mut keys = vec![*key];
-        let mut tried = std::collections::BTreeSet::new();
+        let mut entries = Vec::new();
+        let mut tried: Vec<PageKey> = Vec::new();
+        let mut keys = vec![PageKey::from_bytes(key)];
         while let Some(key) = keys.pop() {
-            if !tried.insert(key) {
+            if tried.iter().any(|other| other.as_bytes() == key.as_bytes()) {
                 continue;
             }
             for (id, generation, bytes) in pages {
-                match page::open(&key, *id, *generation, bytes) {
-                    Ok(Opened::Leaf(entries)) => loot.entries.extend(entries),
+                match page::open(key.as_bytes(), *id, *generation, bytes) {
+                    Ok(Opened::Leaf(found)) => entries.extend(found),
                     Ok(Opened::Inner { children, .. }) => {
-                        keys.extend(children.iter().map(|stub| *stub.key.as_bytes()));
+                        keys.extend(children.into_iter().map(|stub| stub.key));
                     }
                     Err(_) => {}
                 }
             }
+            tried.push(key);
         }
-        tried.remove(key);
-        loot.page_keys = tried.into_iter().collect();
-        loot
+        tried.remove(0); // the key it was given
+        Self { entries, page_keys: tried }
     }
 
     /// Every key that this loot gives for one leaf: several if pages of several times were opened.
@@ -165,11 +249,17 @@ impl Loot {
         self.entries.iter().filter(covering).map(|entry| entry.subtree.leaf(address)).collect()
     }
 
+    /// Calls `visit` with each secret: the nodes, then the page keys. No copy is made.
+    pub fn for_each_secret(&self, mut visit: impl FnMut(&[u8; 32])) {
+        self.entries.iter().for_each(|entry| visit(entry.subtree.node().as_bytes()));
+        self.page_keys.iter().for_each(|key| visit(key.as_bytes()));
+    }
+
     /// The secrets themselves: page keys and nodes, to be searched for in what was written.
     #[must_use]
     pub fn secrets(&self) -> Vec<[u8; 32]> {
         let nodes = self.entries.iter().map(|entry| *entry.subtree.node().as_bytes());
-        nodes.chain(self.page_keys.iter().copied()).collect()
+        nodes.chain(self.page_keys.iter().map(|key| *key.as_bytes())).collect()
     }
 
     #[cfg(test)]

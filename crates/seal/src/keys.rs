@@ -17,12 +17,14 @@ const SALT: &[u8] = b"oubliette/v1/record";
 const LABEL: &[u8] = b"oubliette/v1/record/AEAD_AES_256_GCM\0";
 
 /// The key of one payload; wiped when dropped, and `Debug` tells nothing.
-pub(crate) struct PayloadKey(Zeroizing<[u8; 32]>);
+///
+/// On the heap, so that moving it leaves no copy behind that nobody would wipe.
+pub(crate) struct PayloadKey(Box<Zeroizing<[u8; 32]>>);
 
 impl PayloadKey {
     #[cfg(test)]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(Box::new(Zeroizing::new(bytes)))
     }
 
     pub(crate) fn expose_secret(&self) -> &[u8; 32] {
@@ -55,7 +57,7 @@ pub(crate) fn derive(
         )
         .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
 
-    let mut key = PayloadKey(Zeroizing::new([0; 32]));
+    let mut key = PayloadKey(Box::new(Zeroizing::new([0; 32])));
     let mut commitment = [0; COMMITMENT_LEN];
     key.0.copy_from_slice(&output[..32]);
     commitment.copy_from_slice(&output[32..]);

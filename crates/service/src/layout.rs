@@ -189,7 +189,7 @@ impl Layout {
         Ok(self.stores().await?.0)
     }
 
-    /// The object store, once for segments and once for the files of the log.
+    /// One place, as what keeps segments and as what keeps the published log.
     async fn stores(&self) -> Result<(Arc<dyn ObjectStore>, Arc<dyn FileStore>)> {
         Ok(match &self.store {
             StoreLayout::Folder(folder) => {

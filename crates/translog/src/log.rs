@@ -215,7 +215,9 @@ impl Log {
         let earlier = self.read_checkpoint(earlier)?;
         if earlier.size() > self.size() {
             return Err(LogError::damaged(format!(
-                "the log has been cut back: a head of {} leaves was signed, there are {}",
+                "the log has been cut back, or the root key is of an earlier time: a head of {} \
+                 leaves was signed, there are {}; put the whole log back, or move it away to begin \
+                 a new one",
                 earlier.size(),
                 self.size()
             )));

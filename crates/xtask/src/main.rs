@@ -45,8 +45,8 @@ enum Chore {
     Ci,
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
-    TrainDictionary(dictionary::Arguments),
     Thief(thief::Arguments),
+    TrainDictionary(dictionary::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
         Chore::Ci => process::run(Command::new(workspace_root().join(".ci").join("run"))),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
-        Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
         Chore::Thief(arguments) => thief::run(&arguments),
+        Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

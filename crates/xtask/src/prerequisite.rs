@@ -17,6 +17,9 @@ pub(crate) const C_COMPILER: Prerequisite =
 pub(crate) const CXX_COMPILER: Prerequisite = Prerequisite { program: "c++", package: "g++" };
 pub(crate) const MAKE: Prerequisite = Prerequisite { program: "make", package: "make" };
 
+pub(crate) const SOFTHSM: Prerequisite =
+    Prerequisite { program: "softhsm2-util", package: "softhsm2" };
+
 impl Prerequisite {
     /// Whether the program is there and runs.
     pub(crate) fn is_met(&self) -> bool {
@@ -27,6 +30,21 @@ impl Prerequisite {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success())
+    }
+}
+
+/// Installs what the tests can do without, if that takes no password: as root, by `apt-get`. Says what
+/// it does, and what would help where it cannot; the tests that need it skip themselves then.
+pub(crate) fn try_to_install(wanted: &Prerequisite) {
+    if wanted.is_met() {
+        return;
+    }
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "--no-install-recommends", wanted.package]);
+    crate::process::announce(&install);
+    let quiet = install.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !quiet.status().is_ok_and(|status| status.success()) {
+        eprintln!("no {}: try `apt-get install -y {}` as root", wanted.program, wanted.package);
     }
 }
 

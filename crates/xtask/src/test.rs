@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
-use crate::prerequisite::{self, C_COMPILER};
+use crate::prerequisite::{self, C_COMPILER, SOFTHSM};
 use crate::process::{self, Outcome, Result};
 use crate::sdk::SDKS;
 use crate::server::SERVERS;
@@ -19,9 +19,10 @@ const SKIPPED_VARIABLE: &str = "OUBLIETTE_SKIPPED";
 /// Install what the tests need, then build and run all of them, doc tests too.
 ///
 /// Servers are installed once into the cache (see `cargo xtask --help`) and started by the tests
-/// themselves on loopback ports. A program of your own is taken instead if its variable is set:
-/// OUBLIETTE_GARAGE=/path/to/garage. The SDKs of LLM vendors, which must read redacted bodies, are
-/// fetched by pip and npm into the same cache.
+/// themselves on loopback ports. The SDKs of LLM vendors, which must read redacted bodies, are fetched
+/// by pip and npm into the same cache. A software security module (SoftHSM) comes from the
+/// distribution, if this is Debian or like it and you are root. A program of your own is taken instead
+/// if its variable is set: OUBLIETTE_GARAGE=/path/to/garage.
 ///
 /// The last line is `N passed, N failed, N skipped`, over all test binaries. A test that was
 /// ignored or had no server to run against counts as skipped, and not as passed.
@@ -45,10 +46,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut command = process::cargo();
     // All of them, even if one fails: the counts at the end are about everything.
     command.args(["test", "--workspace", "--no-fail-fast"]);
+    // Loads a library when it is used and needs none to build, so it is tested wherever there is one.
+    command.args(["--features", "oubliette-keytree/pkcs11"]);
     if !arguments.rest.is_empty() {
         command.arg("--").args(&arguments.rest);
     }
     provide_servers(&mut command, arguments.no_servers)?;
+    if !arguments.no_servers {
+        prerequisite::try_to_install(&SOFTHSM);
+    }
     let skipped_file = SkippedFile::create()?;
     command.env(SKIPPED_VARIABLE, skipped_file.path());
 

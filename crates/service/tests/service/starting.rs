@@ -168,3 +168,57 @@ async fn the_embedded_default_opens_with_the_clock_of_the_machine() {
     let _ = service.close(Duration::from_secs(10)).await.unwrap();
     assert_eq!(service.ready().await.unwrap_err().kind(), ServiceErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn an_older_catalog_is_refused_and_the_rest_of_it_can_go_on() {
+    let world = World::opted_in().await;
+    world.capture("acme", "ex-1").await;
+    world.capture("acme", "ex-2").await;
+    let agent = world.agent_for("acme").await;
+    let World { folder, clock, service } = world;
+    let path = folder.path().join("data/catalog.sqlite");
+    // A backup as the documentation asks for it: of the catalog alone, by SQLite.
+    let backup = folder.path().join("backup.sqlite");
+    let into = format!("VACUUM INTO '{}'", backup.display());
+    rusqlite::Connection::open(&path).unwrap().execute_batch(&into).unwrap();
+    let first = exchange("ex-1");
+    service.shred(&owner("acme"), &account("acme"), &first, Parts::Both).await.unwrap();
+    let _ = service.close(Duration::from_secs(10)).await.unwrap();
+    drop(service);
+    for ending in ["-wal", "-shm"] {
+        let _ = fs::remove_file(folder.path().join(format!("data/catalog.sqlite{ending}")));
+    }
+    let mut error = None;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        fs::copy(&backup, &path).unwrap();
+        let refused = components(folder.path(), &clock, Options::default()).await.unwrap_err();
+        if !refused.to_string().contains("in use") {
+            error = Some(refused);
+            break;
+        }
+    }
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ServiceErrorKind::Configuration, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("older backup") && text.contains("remove the key pages"), "{text}");
+
+    // As it says: without key pages and root (and without the log, which is of a later time).
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DELETE FROM key_pages").unwrap();
+    fs::remove_file(folder.path().join("keys/root.key")).unwrap();
+    let error = components(folder.path(), &clock, Options::default()).await.unwrap_err();
+    assert!(error.to_string().contains("move it away"), "{error}");
+    fs::rename(folder.path().join("data/log"), folder.path().join("log-of-before")).unwrap();
+    fs::remove_dir_all(folder.path().join("data/objects/log")).unwrap();
+    let service =
+        Oubliette::start(components(folder.path(), &clock, Options::default()).await.unwrap())
+            .await
+            .unwrap();
+    let world = World { folder, clock, service };
+    for id in ["ex-1", "ex-2"] {
+        let read = world.read(&agent, "acme", id, Part::Request).await;
+        assert_eq!(read, Err(ServiceErrorKind::Forgotten), "all bodies are forgotten early");
+    }
+    world.capture("acme", "ex-3").await;
+    assert!(world.read(&agent, "acme", "ex-3", Part::Request).await.is_ok());
+}
