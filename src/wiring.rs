@@ -69,7 +69,7 @@ pub(crate) fn patient(mut options: ServerOptions) -> ServerOptions {
     options
 }
 
-fn layout(settings: &Settings) -> Layout {
+pub(crate) fn layout(settings: &Settings) -> Layout {
     let mut layout = Layout::new(&settings.data_dir, &settings.keys_dir);
     layout.store = match &settings.store {
         Store::Folder(path) => StoreLayout::Folder(Some(path.clone())),
@@ -85,6 +85,7 @@ fn layout(settings: &Settings) -> Layout {
         min_free_bytes: settings.spool.min_free_bytes,
         segment_bytes: settings.spool.segment_bytes,
         max_age: settings.spool.max_age,
+        verify_uploads: settings.spool.verify_uploads,
         ..SpoolLimits::default()
     };
     layout

@@ -138,6 +138,7 @@ pub(crate) struct Open {
 #[command(after_help = "Examples:
   oubliette shred acme ex-1
   oubliette shred acme ex-1 response --yes
+  oubliette shred acme ex-1 --receipt receipt.json
   oubliette shred acme --all                   everything; also switches capture off")]
 pub(crate) struct Shred {
     /// The account
@@ -151,6 +152,9 @@ pub(crate) struct Shred {
     /// Everything captured of this account so far
     #[arg(long, conflicts_with = "exchange")]
     pub(crate) all: bool,
+    /// Write the receipt to this file, to be checked with `oubliette verify`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,

@@ -5,6 +5,7 @@ mod accounts;
 mod bodies;
 mod captures;
 mod operation;
+mod store;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,7 +20,10 @@ pub(crate) use bodies::{
     BatchArguments, Explained, FormatName, ImportFrom, PackArguments, Redact, RulesCommand, Scan,
 };
 pub(crate) use captures::{Capture, Captures, Open, Reredact, Shred, TimeRange};
-pub(crate) use operation::{ConfigCommand, Demo, KeysCommand, Serve};
+pub(crate) use operation::{ConfigCommand, Demo, KeysCommand, Serve, Verify};
+pub(crate) use store::{
+    CatalogCommand, SegmentCommand, SegmentInspect, SegmentList, SegmentVerify, StoreCommand,
+};
 
 use crate::failure::Failure;
 use crate::output::{complain, note};
@@ -96,12 +100,22 @@ pub(crate) enum Command {
   oubliette expire")]
     Expire(Shown),
     Reredact(Reredact),
+    Verify(Verify),
     /// Tickets, and the grants that let agents read under them
     #[command(subcommand)]
     Ticket(TicketCommand),
     /// The state of the key tree and its root
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The object store: set up, try out, clear up
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Segments: files of many sealed records
+    #[command(subcommand)]
+    Segment(SegmentCommand),
+    /// The catalog, and its way back from the segments
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Accounts and their settings
     #[command(subcommand)]
     Account(AccountCommand),

@@ -1,5 +1,7 @@
 //! Commands on the system itself: `demo`, `serve`, `keys`, `config`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::Shown;
@@ -42,10 +44,41 @@ pub(crate) enum KeysCommand {
     #[command(after_help = "Examples:
   oubliette keys status")]
     Status(Shown),
+    /// Read the whole log of deletions and check it against its signed and its published head
+    ///
+    /// Every key page in force is opened when the data folder is, so this covers them too.
+    #[command(after_help = "Examples:
+  oubliette keys verify")]
+    Verify(Shown),
+    /// Print the public key that receipts are verified with
+    ///
+    /// Give it to customers and keep it where whoever runs the service cannot change it: a receipt
+    /// proves something to those who know the key from elsewhere.
+    #[command(after_help = "Examples:
+  oubliette keys export-public > oubliette.pub")]
+    ExportPublic(Shown),
     /// Replace the root key by a new one
     #[command(after_help = "Examples:
   oubliette keys rotate")]
     Rotate(Shown),
+}
+
+/// Check a receipt of a deletion, offline
+///
+/// Needs nothing but the receipt and the public key of the log (`oubliette keys export-public`). Says
+/// what the receipt proves, and what no receipt can.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  oubliette verify receipt.json --key oubliette.pub
+  oubliette verify receipt.json --key 'oubliette/12ab…+9f3c…+AbCd…' --json")]
+pub(crate) struct Verify {
+    /// The receipt, as `shred` gave it; - reads standard input
+    pub(crate) receipt: PathBuf,
+    /// The log's public key, or a file that holds it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
 }
 
 #[derive(Debug, Subcommand)]

@@ -201,7 +201,19 @@ pub(super) fn shred(settings: &Settings, arguments: &Shred) -> Result<(), Failur
     let outcome = with_client(settings, async |client| {
         client.json(Caller::Owner(account), method, &path, None).await
     })?;
-    describe(&outcome, arguments.shown.json)
+    if let Some(file) = &arguments.receipt {
+        match &outcome["receipt"] {
+            Value::Null => note("there is no receipt: what was to be forgotten was gone already"),
+            receipt => write_new(file, format!("{receipt:#}\n").as_bytes())?,
+        }
+    }
+    if arguments.shown.json {
+        return describe(&outcome, true);
+    }
+    // Of the receipt, a person wants its place in the log; the whole is in the file.
+    let leaf = outcome.pointer("/receipt/log/index").cloned().unwrap_or_default();
+    let (shredded, generation) = (&outcome["shredded"], &outcome["generation"]);
+    describe(&json!({ "shredded": shredded, "generation": generation, "log_leaf": leaf }), false)
 }
 
 /// Forgets what is due.

@@ -1,20 +1,31 @@
 //! `oubliette keys`.
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::cli::KeysCommand;
 use crate::client::{Caller, with_client};
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::output::describe;
+use crate::output::{Output, describe};
 
 pub(super) fn run(settings: &Settings, command: &KeysCommand) -> Result<(), Failure> {
     let (method, path, shown) = match command {
         KeysCommand::Status(shown) => (Method::GET, "/v1/keys/status", shown),
+        KeysCommand::Verify(shown) => (Method::GET, "/v1/keys/verify", shown),
+        KeysCommand::ExportPublic(shown) => (Method::GET, "/v1/keys/public", shown),
         KeysCommand::Rotate(shown) => (Method::POST, "/v1/keys/rotate", shown),
     };
     let answer = with_client(settings, async |client| {
         client.json(Caller::Operator, method, path, None).await
     })?;
-    describe(&answer, shown.json)
+    match (&answer["log_key"], shown.json) {
+        // By itself, to be redirected into a file.
+        (Value::String(key), false) => {
+            let mut out = Output::new();
+            out.line(key)?;
+            out.done()
+        }
+        _ => describe(&answer, shown.json),
+    }
 }

@@ -13,8 +13,11 @@ mod redact;
 mod reredact;
 mod rules;
 mod scan;
+mod segment;
 mod serve;
+mod store;
 mod try_rules;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::config::Settings;
@@ -36,9 +39,13 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Open(arguments) => captures::open(&settings()?, &arguments)?,
         Command::Shred(arguments) => captures::shred(&settings()?, &arguments)?,
         Command::Expire(shown) => captures::expire(&settings()?, shown)?,
+        Command::Verify(arguments) => verify::run(&arguments)?,
         Command::Reredact(arguments) => return reredact::run(&settings()?, &arguments),
         Command::Ticket(command) => access::ticket(&settings()?, &command)?,
         Command::ApiKey(command) => access::api_key(&settings()?, &command)?,
+        Command::Store(command) => return store::run(&settings()?, &command),
+        Command::Segment(command) => return segment::run(&settings()?, &command),
+        Command::Catalog(command) => return store::catalog(&settings()?, &command),
         Command::Keys(command) => keys::run(&settings()?, &command)?,
         Command::Account(command) => accounts::run(&settings()?, &command)?,
     }

@@ -69,6 +69,11 @@ pub(crate) const KNOWN: &[Known] = &[
     setting("spool.max_bytes", Some("4GiB"), "most bytes that wait on the local disk"),
     setting("spool.min_free_bytes", Some("512MiB"), "bytes that stay free on the local disk"),
     setting("spool.segment_bytes", Some("16MiB"), "size at which a segment is uploaded"),
+    setting(
+        "spool.verify_uploads",
+        Some("true"),
+        "read every segment back and compare before its file goes",
+    ),
     setting("spool.max_age", Some("10s"), "time after which a segment is uploaded anyway"),
     setting(
         "queue.captures",

@@ -52,6 +52,7 @@ pub(crate) struct Spool {
     pub(crate) min_free_bytes: u64,
     pub(crate) segment_bytes: u64,
     pub(crate) max_age: Duration,
+    pub(crate) verify_uploads: bool,
 }
 
 /// How much may be in work at once.
@@ -151,6 +152,7 @@ impl Settings {
                 min_free_bytes: required(layers, "spool.min_free_bytes", value::bytes)?,
                 segment_bytes: required(layers, "spool.segment_bytes", value::bytes)?,
                 max_age: required(layers, "spool.max_age", value::duration)?,
+                verify_uploads: required(layers, "spool.verify_uploads", value::truth)?,
             },
             queue: Queue {
                 captures: required(layers, "queue.captures", count)?,

@@ -172,6 +172,28 @@ pub struct Replacement {
     pub new: NewCapture,
 }
 
+/// What is alive in one segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LiveSegment {
+    /// Captures that can be opened.
+    pub captures: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
+
+/// A record that was copied to another segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relocation {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The leaf it is sealed under, before and after.
+    pub address: LeafAddress,
+    /// Where the row must still say that it lies.
+    pub from: Location,
+    /// Where the copy lies.
+    pub to: Location,
+}
+
 /// What became of one capture in [`Catalog::insert_batch`](crate::Catalog::insert_batch).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {

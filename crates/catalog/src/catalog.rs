@@ -1,5 +1,6 @@
 //! The contract every catalog keeps.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -8,7 +9,9 @@ use oubliette_keytree::{Hour, LeafAddress};
 use crate::{
     account::{Account, AccountId, Settings, SettingsChange},
     audit::{AuditEvent, AuditRow},
-    capture::{Capture, Entry, Part, Parts, ReplaceOutcome, Replacement},
+    capture::{
+        Capture, Entry, LiveSegment, Location, Part, Parts, Relocation, ReplaceOutcome, Replacement,
+    },
     error::CatalogError,
     exchange::{ExchangeId, ExchangeRecord, NewExchange},
     job::{Job, JobState},
@@ -202,6 +205,28 @@ pub trait Catalog: Send + Sync + Debug {
     /// Strikes these off the list, after the key tree has erased them. Unknown ids do no harm.
     async fn complete_shreds(&self, ids: Vec<u64>) -> Result<()>;
 
+    // -- segments ------------------------------------------------------------
+
+    /// What is alive in each segment, by the segment's id: how many captures and how many bytes of
+    /// records. Segments that no live capture points to are not there. One pass over all rows, for
+    /// the store's sweep; rows that come and go meanwhile may or may not be counted.
+    async fn live_segments(&self) -> Result<HashMap<String, LiveSegment>>;
+
+    /// Where the live captures with these addresses lie, in the same order; `None` for addresses
+    /// that no live capture has.
+    ///
+    /// # Errors
+    /// `NotFound` for the account.
+    async fn locations(
+        &self,
+        account: &AccountId,
+        addresses: Vec<LeafAddress>,
+    ) -> Result<Vec<Option<Location>>>;
+
+    /// Points live captures to copies of their records, each only if it still has the old place, and
+    /// says how many that were. The addresses stay: a copy is under the same key.
+    async fn relocate(&self, moves: Vec<Relocation>) -> Result<u64>;
+
     // -- leases --------------------------------------------------------------
 
     /// A lease number of this hour that was never handed out before and never will be again.
@@ -209,6 +234,9 @@ pub trait Catalog: Send + Sync + Debug {
     /// # Errors
     /// `Exhausted` after 65,536 leases of one hour.
     async fn next_lease(&self, hour: Hour) -> Result<u16>;
+
+    /// Takes lease numbers as handed out up to this one: records under it have been seen.
+    async fn skip_leases(&self, hour: Hour, through: u16) -> Result<()>;
 
     // -- API keys ------------------------------------------------------------
 

@@ -93,7 +93,8 @@ mod ticket;
 pub use account::{Account, AccountId, Attachments, Consent, Settings, SettingsChange};
 pub use audit::{AuditEvent, AuditRow};
 pub use capture::{
-    Capture, CaptureState, Entry, Location, NewCapture, Part, Parts, ReplaceOutcome, Replacement,
+    Capture, CaptureState, Entry, LiveSegment, Location, NewCapture, Part, Parts, Relocation,
+    ReplaceOutcome, Replacement,
 };
 pub use catalog::Catalog;
 pub use error::{CatalogError, CatalogErrorKind};

@@ -72,13 +72,14 @@ impl RuleSet {
             literals.iter().map(|literal| String::from_utf8_lossy(literal).into_owned()).collect()
         };
         match &with.matcher.gate {
+            _ if with.is_weak => Anchor::Context,
             gate @ (Gate::Digits { .. }
+            | Gate::Digit { .. }
             | Gate::Token { .. }
-            | Gate::TokenByKeyword { .. }
-            | Gate::TokenByPrefix { .. }) => Anchor::Sign(gate.describe()),
-            _ if with.has_context_gate => Anchor::Context,
+            | Gate::TokenByKeyword { .. }) => Anchor::Sign(gate.describe()),
             Gate::Prefix(literals) => Anchor::Prefix(texts(literals)),
             Gate::Inner { literals, .. } => Anchor::Literal(texts(literals)),
+            Gate::InnerShape { .. } => Anchor::Literal(vec![":".to_owned()]),
             Gate::Keywords => Anchor::Keywords,
             Gate::Shape => Anchor::Shape,
             Gate::Start => Anchor::Sign(Gate::Start.describe()),
@@ -98,7 +99,8 @@ mod tests {
             ("pattern = '[a-z]+@x'", "holds \"@x\""),
             ("pattern = '[a-z]{9}'\nkeywords = ['key']", "keywords"),
             ("pattern = '[0-9]{9}'", "a run of six digits"),
-            ("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'", "rare first bytes"),
+            ("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'", "a digit and its first characters"),
+            ("pattern = '[A-Z]{4}'", "rare first bytes"),
             (
                 "pattern = '0x[0-9a-f]{40}'",
                 "a token of sixteen characters and its first characters",

@@ -19,6 +19,10 @@ pub(crate) enum Boundary {
     Word,
     /// No `[0-9]` on either side. Checked after the match.
     Digit,
+    /// Before it no `[A-Za-z0-9]`, unless a capital follows what is none: where the names that people put
+    /// names of variables together from begin, as `github` does in `MY_GITHUB_KEY` and `myGithubKey`. Anything after
+    /// it. Checked before the match.
+    Name,
     /// No `[A-Za-z0-9_+/-]` on either side and no `=` after it (before it, `=` is an assignment). For
     /// unprefixed base64 and hex. Checked after the match.
     Token,
@@ -26,7 +30,7 @@ pub(crate) enum Boundary {
 
 impl Boundary {
     /// How many there are.
-    pub(crate) const COUNT: usize = 4;
+    pub(crate) const COUNT: usize = 5;
 
     /// The name as rule packs write it.
     pub(crate) fn name(self) -> &'static str {
@@ -34,15 +38,17 @@ impl Boundary {
             Self::None => "none",
             Self::Word => "word",
             Self::Digit => "digit",
+            Self::Name => "name",
             Self::Token => "token",
         }
     }
 
-    /// The bytes that may not stand before a match.
+    /// The bytes that may not stand before a match, whatever it starts with.
     pub(crate) fn forbidden_before(self) -> ByteSet {
         let mut set = ByteSet::EMPTY;
         match self {
-            Self::None => {}
+            // Of a name, the neighbour alone does not tell.
+            Self::None | Self::Name => {}
             Self::Digit => set.insert_range(b'0', b'9'),
             Self::Word | Self::Token => {
                 set.insert_range(b'0', b'9');
@@ -57,9 +63,22 @@ impl Boundary {
         set
     }
 
+    /// Whether no letter or digit of ASCII may stand before a match.
+    pub(crate) fn forbids_word_before(self) -> bool {
+        matches!(self, Self::Word | Self::Token)
+    }
+
     /// Whether a match may start at `at`.
     pub(crate) fn admits_start(self, haystack: &[u8], at: usize) -> bool {
-        at == 0 || !self.forbids(haystack[at - 1])
+        let Some(before) = at.checked_sub(1).map(|before| haystack[before]) else { return true };
+        match self {
+            Self::Name => {
+                let first = haystack.get(at).copied().unwrap_or_default();
+                let is_hump = first.is_ascii_uppercase() && !before.is_ascii_uppercase();
+                !before.is_ascii_alphanumeric() || is_hump
+            }
+            _ => !self.forbids(before),
+        }
     }
 
     /// Whether a match may end before `at`.
@@ -72,7 +91,7 @@ impl Boundary {
 
     fn forbids(self, neighbour: u8) -> bool {
         match self {
-            Self::None => false,
+            Self::None | Self::Name => false,
             Self::Word => neighbour.is_ascii_alphanumeric() || neighbour == b'_',
             Self::Digit => neighbour.is_ascii_digit(),
             Self::Token => neighbour.is_ascii_alphanumeric() || b"_+/-".contains(&neighbour),
@@ -82,7 +101,7 @@ impl Boundary {
 
 #[cfg(test)]
 mod tests {
-    use super::Boundary::{self, Digit, None, Token, Word};
+    use super::Boundary::{self, Digit, Name, None, Token, Word};
 
     #[test]
     fn the_set_and_the_check_agree() {
@@ -100,6 +119,22 @@ mod tests {
         assert!(!Token.admits_end(b"x=", 1));
         let edges =
             |boundary: Boundary| boundary.admits_start(b"x", 0) && boundary.admits_end(b"x", 1);
-        assert!([None, Word, Digit, Token].into_iter().all(edges));
+        assert!([None, Word, Digit, Name, Token].into_iter().all(edges));
+    }
+
+    #[test]
+    fn names_begin_at_words_and_humps() {
+        for (text, begins) in [
+            ("a_key", true),
+            ("aKey", true),
+            ("a1Key", true),
+            ("AKey", false),
+            ("a1key", false),
+            ("akey", false),
+            ("é-key", true),
+        ] {
+            let at = text.len() - 3;
+            assert_eq!(Name.admits_start(text.as_bytes(), at), begins, "{text}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 use crate::boundary::Boundary;
 use crate::byteset::ByteSet;
 use crate::error::{DetectError, DetectErrorKind};
+use crate::lexicon::Starts;
 use crate::limits::Limits;
 use crate::pack::{RuleSource, RuleSyntax};
 use gate::Gate;
@@ -28,8 +29,12 @@ pub(crate) struct Matcher {
     pub(crate) boundary: Boundary,
     /// What the first places of a match admit.
     pub(crate) shape: Vec<ByteSet>,
-    /// Whether text seldom has that shape.
-    pub(crate) is_seldom: bool,
+    /// Where a match may start that starts with a letter or digit of ASCII.
+    pub(crate) starts: Starts,
+    /// Of the literals of a prefix, those that a match goes on after with something else than a letter or digit.
+    pub(crate) closed: Vec<bool>,
+    /// How far behind the start of every match a digit stands at most, if that is near and known.
+    pub(crate) digit_within: Option<usize>,
     forbidden_before: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
@@ -65,11 +70,18 @@ impl Matcher {
         let fits = |window: &[u8]| self.shape.iter().zip(window).all(|(set, &b)| set.contains(b));
         window.is_some_and(fits)
             && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
+            && (self.boundary != Boundary::Name || self.boundary.admits_start(haystack, start))
     }
 
     /// The places that the gate leads to: a match's first, or those behind its lead.
     pub(crate) fn gate_shape(&self) -> &[ByteSet] {
         self.behind_lead.as_deref().unwrap_or(&self.shape)
+    }
+
+    /// How far behind the start of every match a digit stands at most, if that is so near that places can be
+    /// found by it.
+    pub(crate) fn digit_near(&self) -> Option<usize> {
+        self.digit_within.filter(|&within| within <= gate::DIGIT_REACH)
     }
 
     pub(crate) fn new(source: &RuleSource, limits: &Limits) -> Result<Self, DetectError> {
@@ -97,7 +109,17 @@ impl Matcher {
             |_: Box<BuildError>| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
         let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
         let shape = shape::of(&nfa);
-        let mut gate = gate::choose(&hir, &nfa, &shape, rule);
+        let prefix = hir.properties().look_set_prefix();
+        let at_word = rule.boundary().forbids_word_before()
+            || [Look::WordAscii, Look::WordStartAscii, Look::WordStartHalfAscii]
+                .into_iter()
+                .any(|look| prefix.contains(look));
+        let mut starts = match rule.boundary() {
+            _ if at_word => Starts::Word,
+            Boundary::Name => Starts::Name,
+            _ => Starts::Anywhere,
+        };
+        let mut gate = gate::choose(&hir, &nfa, &shape, rule, starts);
         let mut lead = (0, 0);
         let mut behind_lead = None;
         if matches!(gate, Gate::Open | Gate::Shape | Gate::Keywords)
@@ -105,17 +127,41 @@ impl Matcher {
         {
             let rest_nfa = automaton(&rest, None).map_err(too_large)?;
             let rest_shape = shape::of(&rest_nfa);
-            let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule);
-            if matches!(better, Gate::Prefix(_) | Gate::Inner { .. } | Gate::Shape) {
+            let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule, Starts::Anywhere);
+            if matches!(
+                better,
+                Gate::Prefix(_) | Gate::Inner { .. } | Gate::InnerShape { .. } | Gate::Shape
+            ) {
                 (gate, lead, behind_lead) = (better, (min, max), Some(rest_shape));
+                starts = Starts::Anywhere;
             }
         }
         let properties = hir.properties();
+        let digit_within = match gate {
+            Gate::Digits { .. } | Gate::Digit { .. } | Gate::Inner { .. } => {
+                signal::digit(&nfa, gate::DIGIT_REACH)
+            }
+            Gate::Prefix(_) | Gate::Keywords => {
+                let of_value = properties.maximum_len().filter(|_| rule.min_digits > 0);
+                signal::digit(&nfa, FAR_DIGIT).or(of_value)
+            }
+            _ => None,
+        };
+        let ends = |text: &Vec<u8>| {
+            let joins = |after: ByteSet| after.iter().any(|byte| byte.is_ascii_alphanumeric());
+            lead == (0, 0) && shape::after(&nfa, text).is_some_and(|after| !joins(after))
+        };
+        let closed = match &gate {
+            Gate::Prefix(literals) => literals.iter().map(ends).collect(),
+            _ => Vec::new(),
+        };
         Ok(Self {
             value_group: value_group(&hir),
             boundary: rule.boundary(),
             forbidden_before: rule.boundary().forbidden_before(),
-            is_seldom: gate::is_seldom(&shape),
+            starts,
+            closed,
+            digit_within,
             gate,
             lead,
             behind_lead,
@@ -207,6 +253,9 @@ pub(crate) fn reason(error: &regex_syntax::Error) -> String {
         _ => "not a regular expression".to_owned(),
     }
 }
+
+/// How far a digit is looked for that a match cannot do without.
+const FAR_DIGIT: usize = 96;
 
 /// The most memory one rule's lazy automaton may take in one scanner. Most stay far below: only states
 /// that text has led to exist. When it is full it starts over, which costs time, never a match.

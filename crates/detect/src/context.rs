@@ -6,19 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::boundary::Boundary;
 use crate::finding::Span;
 use crate::pack::RuleSyntax;
 use crate::scan::verify::Haystack;
-use crate::words::WordTable;
 
-/// How near a rule's keyword must start to a match's start, in bytes, on either side.
+/// How near a rule's keyword must start to a match's start, in bytes, on either side. It counts where a name
+/// begins, see [`Boundary::Name`]; in the field's name, anywhere.
 pub(crate) const KEYWORD_REACH: usize = 128;
 
 /// How far before a finding a context word may begin, in bytes: about two lines of a form.
 pub(crate) const WINDOW_BEFORE: usize = 100;
 /// How far after a finding a context word may end: explanations mostly come first.
 pub(crate) const WINDOW_AFTER: usize = 50;
-/// The longest context word or keyword, so that block edges need a bounded look past them.
+/// The longest context word or keyword.
 pub(crate) const MAX_WORD_BYTES: usize = 64;
 
 /// What context words add to a score, and the least that it then is. Presidio's numbers, so that rules
@@ -68,6 +69,11 @@ impl Neighbours {
     }
 }
 
+/// Whether a keyword counts at `start`: only where a name begins, if it begins with a letter or digit.
+pub(crate) fn is_keyword_place(haystack: &[u8], start: usize) -> bool {
+    !haystack[start].is_ascii_alphanumeric() || Boundary::Name.admits_start(haystack, start)
+}
+
 /// Whether the text at `span` stands as a whole word. Only ASCII letters and digits join words: a script
 /// without spaces would otherwise never hold one.
 pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
@@ -81,44 +87,79 @@ pub(crate) fn is_whole_word(haystack: &[u8], span: Span) -> bool {
 /// All context words and keywords of a layer's rules, and who listens to which.
 #[derive(Debug)]
 pub(crate) struct WordIndex {
-    /// The spellings of context words.
-    context: WordTable,
-    /// From a spelling to the word's number.
-    word_of: Vec<u32>,
-    keywords: WordTable,
+    /// The spellings of context words, in lower case, and each word's number.
+    spellings: Vec<(Vec<u8>, u32)>,
+    /// The keywords, in lower case.
+    keywords: Vec<Vec<u8>>,
     support: Vec<WordSet>,
     explain_away: Vec<WordSet>,
-    /// The keywords of each rule.
+    /// The keywords of each rule, and such as are looked for only where it is asked.
     asked: Vec<WordSet>,
+    late: Vec<Vec<Vec<u8>>>,
     /// The rules whose gate a keyword leads to, by the keyword's number.
     led: Vec<Vec<u32>>,
+    /// The weak rules that a context word leads to, by its number: to a digit near it, or anywhere.
+    weak: Vec<Vec<u32>>,
+    far: Vec<Vec<u32>>,
+}
+
+/// A rule, as far as its words matter.
+pub(crate) struct WordsOf<'r> {
+    pub(crate) rule: &'r RuleSyntax,
+    /// Whether its gate is a token near a keyword.
+    pub(crate) is_led: bool,
+    /// Whether its keywords are its gate.
+    pub(crate) is_keyed: bool,
+    /// Whether its context words lead to it, and whether only to where a digit stands.
+    pub(crate) is_weak: bool,
+    pub(crate) has_digit: bool,
+}
+
+impl<'r> WordsOf<'r> {
+    /// A rule that words only say something about.
+    pub(crate) fn unled(rule: &'r RuleSyntax) -> Self {
+        Self { rule, is_led: false, is_keyed: false, is_weak: false, has_digit: false }
+    }
 }
 
 /// A word in the haystack, by its number among those of its kind.
-#[derive(Debug, Clone, Copy)]
-struct WordHit {
-    span: Span,
-    word: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WordHit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) word: u32,
 }
 
 impl WordIndex {
-    /// For the rules of a layer; with each, whether its gate is a token near a keyword.
-    pub(crate) fn new<'r>(rules: impl Iterator<Item = (&'r RuleSyntax, bool)>) -> Self {
+    /// For the rules of a layer.
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = WordsOf<'r>>) -> Self {
         let mut context = Numbers::default();
         let mut keywords = Numbers::default();
-        let mut led: Vec<Vec<u32>> = Vec::new();
+        let (mut led, mut weak, mut far) = (Vec::new(), Vec::new(), Vec::new());
         let mut lists = Vec::new();
-        for (rule, (syntax, is_led)) in (0u32..).zip(rules) {
+        let mut late: Vec<Vec<Vec<u8>>> = Vec::new();
+        for (number, WordsOf { rule, is_led, is_keyed, is_weak, has_digit }) in (0u32..).zip(rules)
+        {
             let mut contextual = |list: &[String]| -> Vec<u32> {
                 list.iter().map(|word| context.of(word.to_lowercase())).collect()
             };
-            let support = contextual(&syntax.context);
-            let explain = contextual(&syntax.negative_context);
+            let support = contextual(&rule.context);
+            let explain = contextual(&rule.negative_context);
+            // A few letters stand everywhere, and matches hardly anywhere.
+            let (short, asked): (Vec<&String>, Vec<&String>) =
+                rule.keywords.iter().partition(|word| is_late(word) && !is_led && !is_keyed);
+            late.push(short.iter().map(|word| word.as_bytes().to_vec()).collect());
             let asked: Vec<u32> =
-                syntax.keywords.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
-            led.resize_with(keywords.0.len(), Vec::new);
+                asked.iter().map(|word| keywords.of(word.to_ascii_lowercase())).collect();
+            weak.resize(context.0.len(), Vec::new());
+            far.resize(context.0.len(), Vec::new());
+            if is_weak {
+                let leads = if has_digit { &mut weak } else { &mut far };
+                support.iter().for_each(|&word| leads[word as usize].push(number));
+            }
+            led.resize(keywords.0.len(), Vec::new());
             if is_led {
-                asked.iter().for_each(|&keyword| led[keyword as usize].push(rule));
+                asked.iter().for_each(|&keyword| led[keyword as usize].push(number));
             }
             lists.push([support, explain, asked]);
         }
@@ -128,23 +169,55 @@ impl WordIndex {
         let of = context.0.len();
         let (support, explain_away) = (sets(0, of), sets(1, of));
         let asked = sets(2, keywords.0.len());
-        let mut word_of = Vec::new();
-        let mut all: Vec<Vec<u8>> = Vec::new();
-        for (word, number) in context.in_order() {
-            for spelling in spellings(&word) {
-                all.push(spelling.into_bytes());
-                word_of.push(number);
-            }
-        }
+        let spellings = context
+            .in_order()
+            .flat_map(|(word, number)| {
+                spellings(&word)
+                    .into_iter()
+                    .map(move |spelling| (spelling.into_bytes().to_ascii_lowercase(), number))
+            })
+            .collect();
         Self {
-            context: WordTable::new(all.into_iter()),
-            word_of,
-            keywords: WordTable::new(keywords.in_order().map(|(word, _)| word.into_bytes())),
+            spellings,
+            keywords: keywords.in_order().map(|(word, _)| word.into_bytes()).collect(),
             support,
             explain_away,
             asked,
+            late,
             led,
+            weak,
+            far,
         }
+    }
+
+    /// The spellings of context words, in lower case as far as ASCII has it, and the words' numbers.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.spellings.iter().map(|(spelling, word)| (&spelling[..], *word))
+    }
+
+    /// The keywords, in lower case as far as ASCII has it, and their numbers.
+    pub(crate) fn keywords(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.keywords.iter().zip(0..).map(|(text, word)| (&text[..], word))
+    }
+
+    /// Whether a context word leads to anything.
+    pub(crate) fn leads(&self, word: u32) -> bool {
+        !self.weak(word).is_empty() || !self.far(word).is_empty()
+    }
+
+    /// The weak rules that a context word leads to, where a digit stands.
+    pub(crate) fn weak(&self, word: u32) -> &[u32] {
+        &self.weak[word as usize]
+    }
+
+    /// Those that it leads to anywhere.
+    pub(crate) fn far(&self, word: u32) -> &[u32] {
+        &self.far[word as usize]
+    }
+
+    /// Whether the rule has keywords that are found with all other words.
+    pub(crate) fn has_keywords(&self, rule: usize) -> bool {
+        !self.asked[rule].is_empty() && self.late[rule].is_empty()
     }
 
     /// Whether anything near a match of `rule` could change its score.
@@ -161,35 +234,6 @@ impl WordIndex {
         neighbours.support |= self.support[rule].contains(word);
         neighbours.explain_away |= self.explain_away[rule].contains(word);
     }
-
-    /// The words of a kind that start in `haystack[from..until]`; context words only where they are whole.
-    fn find(
-        &self,
-        kind: Kind,
-        haystack: &[u8],
-        (from, until): (usize, usize),
-        mut found: impl FnMut(WordHit),
-    ) {
-        match kind {
-            Kind::Context => {
-                self.context.find_at_starts(haystack, from, until, |span, spelling| {
-                    if is_whole_word(haystack, span) {
-                        found(WordHit { span, word: self.word_of[spelling as usize] });
-                    }
-                })
-            }
-            Kind::Keyword => self.keywords.find(haystack, from, until, |span, word| {
-                found(WordHit { span, word });
-            }),
-        }
-    }
-}
-
-/// What a word is listed as. They are looked for apart: most candidates ask for one kind only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Context,
-    Keyword,
 }
 
 /// Words and their numbers, in the order in which they came.
@@ -209,21 +253,20 @@ impl Numbers {
     }
 }
 
-/// The words of one haystack, found block by block and only where somebody asks: however many matches there
-/// are, no byte is searched for words more than a few times.
+/// The words of one haystack.
 #[derive(Debug, Default)]
 pub(crate) struct WordMemo {
     context: Found,
     keywords: Found,
-    ready: bool,
 }
 
 /// The words of one kind.
 #[derive(Debug, Default)]
 struct Found {
+    /// In order, once settled.
     hits: Vec<WordHit>,
-    /// The range of `hits` of each block, once it was searched.
-    blocks: Vec<Option<(u32, u32)>>,
+    /// The first of the hits that start in each block or later.
+    blocks: Vec<u32>,
     /// The words of the field's name.
     field: Vec<u32>,
 }
@@ -231,7 +274,34 @@ struct Found {
 impl WordMemo {
     /// Forgets the last haystack.
     pub(crate) fn reset(&mut self) {
-        self.ready = false;
+        self.context.reset();
+        self.keywords.reset();
+    }
+
+    /// Takes note of a context word. They may come in any order, but all before anything is asked.
+    pub(crate) fn add(&mut self, hit: WordHit) {
+        self.context.hits.push(hit);
+    }
+
+    /// The same of a keyword.
+    pub(crate) fn add_keyword(&mut self, hit: WordHit) {
+        self.keywords.hits.push(hit);
+    }
+
+    /// Takes note of a context word in the field's name.
+    pub(crate) fn add_in_field(&mut self, word: u32) {
+        self.context.field.push(word);
+    }
+
+    /// The same of a keyword.
+    pub(crate) fn add_keyword_in_field(&mut self, word: u32) {
+        self.keywords.field.push(word);
+    }
+
+    /// Puts the words in order.
+    pub(crate) fn settle(&mut self, haystack: usize) {
+        self.context.settle(haystack);
+        self.keywords.settle(haystack);
     }
 
     /// What stands around `span` that matters to `rule`.
@@ -242,7 +312,6 @@ impl WordMemo {
         rule: usize,
         span: Span,
     ) -> Neighbours {
-        self.prepare(index, haystack);
         let mut neighbours = Neighbours::default();
         if span.start <= WINDOW_BEFORE {
             self.context.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
@@ -253,11 +322,9 @@ impl WordMemo {
         };
         // Two stretches, so that a finding of a megabyte does not have its inside searched.
         for (from, to) in [(window.start, span.start), (span.end, window.end)] {
-            self.context.within(index, Kind::Context, haystack.bytes, from, to, |hit| {
-                if hit.span.end <= to {
-                    index.note(rule, hit.word, &mut neighbours);
-                }
-            });
+            for hit in self.context.within(from, to).filter(|hit| hit.end <= to) {
+                index.note(rule, hit.word, &mut neighbours);
+            }
         }
         neighbours
     }
@@ -272,7 +339,6 @@ impl WordMemo {
         start: usize,
         len: usize,
     ) -> bool {
-        self.prepare(index, haystack);
         // Widening a match to whole characters moves its ends by at most three bytes.
         const CHAR: usize = 3;
         let support = &index.support[rule];
@@ -282,39 +348,33 @@ impl WordMemo {
         }
         let from = start.saturating_sub(WINDOW_BEFORE + CHAR);
         let to = haystack.bytes.len().min(start + len + CHAR + WINDOW_AFTER);
-        let mut may = false;
-        self.context
-            .within(index, Kind::Context, haystack.bytes, from, to, |hit| may |= speaks(hit.word));
-        may
+        self.context.within(from, to).any(|hit| speaks(hit.word))
     }
 
     /// Whether the rule has no keywords or one of them is within reach of `start`.
     pub(crate) fn keyword_near(
-        &mut self,
+        &self,
         index: &WordIndex,
         haystack: &Haystack<'_>,
         rule: usize,
         start: usize,
     ) -> bool {
-        let keywords = &index.asked[rule];
-        if keywords.is_empty() {
+        let (keywords, late) = (&index.asked[rule], &index.late[rule]);
+        if keywords.is_empty() && late.is_empty() {
             return true;
         }
-        self.prepare(index, haystack);
         let speaks = |word| keywords.contains(word);
-        if start <= KEYWORD_REACH && self.keywords.field.iter().copied().any(speaks) {
-            return true;
-        }
-        let mut near = false;
-        let (from, to) = reach(start, start, haystack.bytes.len());
-        self.keywords
-            .within(index, Kind::Keyword, haystack.bytes, from, to, |hit| near |= speaks(hit.word));
-        near
+        let in_field = start <= KEYWORD_REACH && self.keywords.field.iter().copied().any(speaks);
+        let (from, to) = reach(start, start);
+        in_field
+            || self.keywords.within(from, to).any(|hit| speaks(hit.word))
+            || late_in_field(late, haystack, start)
+            || next_late(late, haystack.bytes, from, to).is_some()
     }
 
     /// The first place from `from` on that is within reach of a keyword of the rule.
     pub(crate) fn next_near_keyword(
-        &mut self,
+        &self,
         index: &WordIndex,
         haystack: &Haystack<'_>,
         rule: usize,
@@ -324,111 +384,96 @@ impl WordMemo {
             return Some(from);
         }
         let keywords = &index.asked[rule];
-        let mut next = None;
-        let mut at = from;
-        while next.is_none() && at < haystack.bytes.len() {
-            let to = haystack.bytes.len().min(at + BLOCK);
-            self.keywords.within(index, Kind::Keyword, haystack.bytes, at, to, |hit| {
-                if keywords.contains(hit.word) {
-                    next = Some(next.unwrap_or(usize::MAX).min(hit.span.start));
-                }
-            });
-            at = to;
-        }
-        next.map(|keyword| from.max(keyword.saturating_sub(KEYWORD_REACH)))
+        let mut hits = self.keywords.within(from, usize::MAX);
+        let keyword = hits.find(|hit| keywords.contains(hit.word)).map(|hit| hit.start);
+        let late = next_late(&index.late[rule], haystack.bytes, from, usize::MAX);
+        let next = keyword.into_iter().chain(late).min()?;
+        Some(from.max(next.saturating_sub(KEYWORD_REACH)))
     }
 
     /// Gathers the rules that a keyword leads to which is within reach of a place in `from..=to`.
     pub(crate) fn led_rules(
-        &mut self,
+        &self,
         index: &WordIndex,
-        haystack: &Haystack<'_>,
         (from, to): (usize, usize),
         rules: &mut Vec<u32>,
     ) {
-        self.prepare(index, haystack);
         rules.clear();
         let mut add = |keyword: u32| rules.extend_from_slice(&index.led[keyword as usize]);
         if from <= KEYWORD_REACH {
             self.keywords.field.iter().copied().for_each(&mut add);
         }
-        let (from, to) = reach(from, to, haystack.bytes.len());
-        self.keywords.within(index, Kind::Keyword, haystack.bytes, from, to, |hit| add(hit.word));
+        let (from, to) = reach(from, to);
+        self.keywords.within(from, to).for_each(|hit| add(hit.word));
         rules.sort_unstable();
         rules.dedup();
-    }
-
-    fn prepare(&mut self, index: &WordIndex, haystack: &Haystack<'_>) {
-        if !self.ready {
-            self.context.prepare(index, Kind::Context, haystack);
-            self.keywords.prepare(index, Kind::Keyword, haystack);
-            self.ready = true;
-        }
     }
 }
 
 impl Found {
-    fn prepare(&mut self, index: &WordIndex, kind: Kind, haystack: &Haystack<'_>) {
+    fn reset(&mut self) {
         self.hits.clear();
-        self.blocks.clear();
-        self.blocks.resize(haystack.bytes.len().div_ceil(BLOCK), None);
         self.field.clear();
-        let field = haystack.field.as_bytes();
-        index.find(kind, field, (0, field.len()), |hit| self.field.push(hit.word));
+    }
+
+    fn settle(&mut self, haystack: usize) {
+        if !self.hits.is_sorted() {
+            self.hits.sort_unstable();
+        }
+        self.blocks.clear();
+        let blocks = haystack / BLOCK + 1;
+        let mut next = 0u32;
+        for block in 0..blocks {
+            while self.hits.get(next as usize).is_some_and(|hit| hit.start < block * BLOCK) {
+                next += 1;
+            }
+            self.blocks.push(next);
+        }
     }
 
     /// The words that start in `from..to`.
-    fn within(
-        &mut self,
-        index: &WordIndex,
-        kind: Kind,
-        haystack: &[u8],
-        from: usize,
-        to: usize,
-        mut each: impl FnMut(&WordHit),
-    ) {
-        if from >= to {
-            return;
-        }
-        for block in from / BLOCK..=(to - 1) / BLOCK {
-            let (first, last) = match self.blocks[block] {
-                Some(range) => range,
-                None => self.search(index, kind, haystack, block),
-            };
-            for hit in &self.hits[first as usize..last as usize] {
-                if hit.span.start >= from && hit.span.start < to {
-                    each(hit);
-                }
-            }
-        }
+    fn within(&self, from: usize, to: usize) -> impl Iterator<Item = &WordHit> {
+        let first = self.blocks.get(from / BLOCK).map_or(self.hits.len(), |&at| at as usize);
+        let hits = self.hits[first..].iter();
+        hits.skip_while(move |hit| hit.start < from).take_while(move |hit| hit.start < to)
     }
+}
 
-    fn search(
-        &mut self,
-        index: &WordIndex,
-        kind: Kind,
-        haystack: &[u8],
-        block: usize,
-    ) -> (u32, u32) {
-        let place = |hits: &Vec<WordHit>| u32::try_from(hits.len()).unwrap_or(u32::MAX);
-        let first = place(&self.hits);
-        let from = block * BLOCK;
-        let until = haystack.len().min(from + BLOCK);
-        index.find(kind, haystack, (from, until), |hit| self.hits.push(hit));
-        let range = (first, place(&self.hits));
-        self.blocks[block] = Some(range);
-        range
+/// A look-up passes the words of a block that it does not ask for.
+const BLOCK: usize = 256;
+
+/// Whether a keyword stands everywhere, so that it is looked for only where a match needs one.
+fn is_late(keyword: &str) -> bool {
+    keyword.len() < 4 && keyword.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether one of these keywords stands in the field's name, if that counts at `start`.
+fn late_in_field(late: &[Vec<u8>], haystack: &Haystack<'_>, start: usize) -> bool {
+    let field = haystack.field.as_bytes();
+    let stands = |keyword: &Vec<u8>| {
+        field.windows(keyword.len()).any(|text| text.eq_ignore_ascii_case(keyword))
+    };
+    start <= KEYWORD_REACH && late.iter().any(stands)
+}
+
+/// Where the first of these keywords starts in `from..to`.
+fn next_late(late: &[Vec<u8>], haystack: &[u8], from: usize, to: usize) -> Option<usize> {
+    if late.is_empty() {
+        return None;
     }
+    let stands = |at: usize, keyword: &Vec<u8>| {
+        let text = haystack.get(at..at + keyword.len());
+        text.is_some_and(|text| text.eq_ignore_ascii_case(keyword))
+    };
+    (from..to.min(haystack.len())).find(|&at| {
+        late.iter().any(|keyword| stands(at, keyword)) && is_keyword_place(haystack, at)
+    })
 }
 
 /// Where keywords may start that are within reach of a place in `from..=to`.
-fn reach(from: usize, to: usize, len: usize) -> (usize, usize) {
-    (from.saturating_sub(KEYWORD_REACH), len.min(to + KEYWORD_REACH + 1))
+fn reach(from: usize, to: usize) -> (usize, usize) {
+    (from.saturating_sub(KEYWORD_REACH), to + KEYWORD_REACH + 1)
 }
-
-/// Large enough that the look past a block's end is small change, small enough that one finding in a large
-/// haystack costs little.
-const BLOCK: usize = 64;
 
 /// A set of word numbers.
 #[derive(Debug)]
@@ -463,12 +508,29 @@ mod tests {
         let pack = "pack = 't'\n[[rule]]\nid = 't'\nentity = 'T'\ncategory = 'pii'\npattern = 'x'\nscore = 1\n\
                     context = ['ssn', 'social security', 'numéro', 'čísla']\nnegative_context = ['order']\n";
         let pack = crate::Pack::from_toml("t", pack).unwrap();
-        let rules = pack.rules().iter().map(|source| (&source.syntax, false));
-        let index = WordIndex::new(rules);
+        let index = WordIndex::new(std::iter::once(WordsOf::unled(&pack.rules()[0].syntax)));
         let start = haystack.find(value).unwrap();
         let span = Span { start, end: start + value.len() };
         let haystack = Haystack { bytes: haystack.as_bytes(), field };
-        WordMemo::default().neighbours(&index, &haystack, 0, span)
+        let mut memo = WordMemo::default();
+        memo.reset();
+        for (spelling, word) in index.spellings() {
+            let whole = |text: &[u8]| -> Vec<Span> {
+                (0..text.len())
+                    .map(|start| Span { start, end: start + spelling.len() })
+                    .filter(|span| {
+                        text.get(span.range()).is_some_and(|t| t.eq_ignore_ascii_case(spelling))
+                    })
+                    .filter(|&span| is_whole_word(text, span))
+                    .collect()
+            };
+            for Span { start, end } in whole(haystack.bytes) {
+                memo.add(WordHit { start, end, word });
+            }
+            whole(field.as_bytes()).iter().for_each(|_| memo.add_in_field(word));
+        }
+        memo.settle(haystack.bytes.len());
+        memo.neighbours(&index, &haystack, 0, span)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::context::{self, is_whole_word};
+use crate::context::{self, is_keyword_place, is_whole_word};
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::naive::{self, Miss};
 use crate::rule::Rule;
@@ -304,8 +304,9 @@ impl Surroundings<'_> {
     fn nearest_keyword(&self, span: Span, keywords: &[String]) -> Option<NearWord> {
         let of_word = |word: &String| {
             let word_at = |distance, place| NearWord { word: word.clone(), distance, place };
-            let in_text =
-                naive::places(self.haystack, word).map(|start| match start < span.start {
+            let in_text = naive::places(self.haystack, word)
+                .filter(|&start| is_keyword_place(self.haystack, start))
+                .map(|start| match start < span.start {
                     true => word_at(span.start - start, WordPlace::Before),
                     false => word_at(start - span.start, WordPlace::After),
                 });

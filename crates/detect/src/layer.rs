@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use crate::byteset::ByteSet;
 use crate::compile::Matcher;
 use crate::compile::gate::{self, Gate};
-use crate::context::{self, Neighbours, WINDOW_AFTER, WordIndex};
+use crate::context::{Neighbours, WordIndex, WordsOf};
 use crate::error::{DetectError, DetectErrorKind};
-use crate::finding::Span;
+use crate::lexicon::{Headed, Lexicon, Starts};
 use crate::limits::Limits;
 use crate::pack::RuleSource;
 use crate::prefilter::{Window, Windows};
 use crate::rule::Rule;
+use crate::scan::DEFAULT_MIN_SCORE;
 use crate::validate;
 use crate::validator::Validator;
 use crate::words::WordTable;
@@ -24,26 +25,54 @@ pub(crate) use shapes::Shapes;
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) rules: Vec<LayerRule>,
-    /// What is looked for in every byte of the text.
+    pub(crate) literals: Vec<Literal>,
+    /// The literals that hold a word of their own.
+    pub(crate) lexicon: Lexicon,
+    /// The literals that are context words or keywords, for the names of fields.
+    pub(crate) in_field: FieldIndex,
+    /// What else is looked for in every byte of the text.
     pub(crate) windows: Windows,
     /// What each window is a part of.
     pub(crate) entries: Vec<Vec<Entry>>,
-    pub(crate) literals: Vec<Literal>,
     /// The rules that wait for a run of digits, by their shapes, and how far before it a match may start.
-    pub(crate) digits: Reaching,
+    pub(crate) digits: ByContext,
+    /// The same for a digit.
+    pub(crate) digit: ByContext,
     /// The same for runs of token bytes.
     pub(crate) tokens: Reaching,
     /// How far at most before a run of token bytes a match may start of a rule that a keyword leads to.
     pub(crate) led_reach: Option<usize>,
-    /// The literals that rules begin with which wait for a run of token bytes behind these.
-    pub(crate) prefixes: PrefixIndex,
-    /// The rules that words lead to, by their shapes, as far as these are seldom.
-    pub(crate) by_words: Shapes,
+    /// The rules that context words lead to, to where a digit stands near.
+    pub(crate) by_words: Reaching,
+    /// The best score of a rule that words need not lead to with a lower threshold.
+    pub(crate) weak_score: f32,
+    /// How far behind a word at most a match may begin that it leads to, and how far before it.
+    pub(crate) weak_reach: usize,
     /// The rules of which a match can only start where the text does.
     pub(crate) at_start: Vec<u32>,
     /// The rules whose gate is open once no context leads to them.
     pub(crate) open: Vec<u32>,
     pub(crate) words: WordIndex,
+}
+
+/// Words for the names of fields.
+#[derive(Debug, Default)]
+pub(crate) struct FieldIndex {
+    pub(crate) table: WordTable,
+    /// From a word of the table to the literal's number.
+    pub(crate) literals: Vec<u32>,
+}
+
+impl FieldIndex {
+    fn new(literals: &[Literal]) -> Self {
+        let is_word = |literal: &Literal| literal.word.is_some() || literal.keyword.is_some();
+        let (numbers, texts): (Vec<u32>, Vec<Vec<u8>>) = (0u32..)
+            .zip(literals)
+            .filter(|(_, literal)| is_word(literal))
+            .map(|(number, literal)| (number, literal.text.clone()))
+            .unzip();
+        Self { table: WordTable::new(texts.into_iter()), literals: numbers }
+    }
 }
 
 /// A table and how far before a run it is to be asked.
@@ -53,24 +82,11 @@ pub(crate) struct Reaching {
     pub(crate) reach: usize,
 }
 
-/// Literals that matches begin with, some way before a run of token bytes.
+/// Tables of one kind: of the rules that are always looked for, and of the weak ones.
 #[derive(Debug, Default)]
-pub(crate) struct PrefixIndex {
-    pub(crate) table: WordTable,
-    /// The rules that begin with each.
-    pub(crate) rules: Vec<Vec<u32>>,
-    pub(crate) reach: usize,
-}
-
-impl PrefixIndex {
-    fn new(list: Vec<(Vec<u8>, u32)>, reach: usize) -> Self {
-        let mut texts: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
-        for (text, rule) in list {
-            texts.entry(text).or_default().push(rule);
-        }
-        let (texts, rules): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
-        Self { table: WordTable::new(texts.into_iter()), rules, reach }
-    }
+pub(crate) struct ByContext {
+    pub(crate) always: Reaching,
+    pub(crate) weak: Reaching,
 }
 
 /// A rule within its layer.
@@ -79,12 +95,11 @@ pub(crate) struct LayerRule {
     pub(crate) rule: Rule,
     pub(crate) matcher: Matcher,
     pub(crate) validator: Option<Validator>,
-    /// The literals of its gate.
-    pub(crate) anchors: Vec<u32>,
     /// Set if the rule requires context and its matches are short.
     needs_context: bool,
-    /// Whether its context words are the best sign of a match while context is needed.
-    pub(crate) has_context_gate: bool,
+    /// Whether its context words lead to its matches as long as it needs them at all: it does at
+    /// [`DEFAULT_MIN_SCORE`].
+    pub(crate) is_weak: bool,
     /// The best score that a match can come to.
     best_score: f32,
 }
@@ -100,15 +115,9 @@ impl LayerRule {
         self.best_score >= min_score
     }
 
-    /// Whether the rule's candidates lie around words: keywords, or context words in a scan with this
-    /// threshold.
-    pub(crate) fn is_led_by_words(&self, min_score: f32) -> bool {
-        self.matcher.gate == Gate::Keywords || self.is_led_by_context(min_score)
-    }
-
-    /// Whether they lie around its context words in a scan with this threshold.
+    /// Whether the rule's candidates lie around its context words in a scan with this threshold.
     pub(crate) fn is_led_by_context(&self, min_score: f32) -> bool {
-        self.has_context_gate && self.needs_context(min_score)
+        self.is_weak && self.needs_context(min_score)
     }
 }
 
@@ -117,6 +126,7 @@ impl LayerRule {
 pub(crate) enum Entry {
     Literal { literal: u32, offset: usize },
     Shape { rule: u32, offset: usize },
+    Inner { rule: u32, ahead: usize },
 }
 
 /// A literal, in lower case, and who waits for it.
@@ -127,21 +137,24 @@ pub(crate) struct Literal {
     pub(crate) anchor_of: Vec<u32>,
     /// The rules whose gate is their keywords, and it is one.
     pub(crate) keyword_of: Vec<u32>,
-    /// The rules that have it, as a whole word, for their context gate.
-    pub(crate) context_of: Vec<u32>,
-    /// How far before it a match may start that it leads to as a context word.
-    pub(crate) context_reach: usize,
+    /// Its number as a context word, if it is one.
+    pub(crate) word: Option<u32>,
+    /// Its number as a keyword, if it is one.
+    pub(crate) keyword: Option<u32>,
+    /// Where it counts at most for the rules that it is an anchor of.
+    starts: Starts,
+    /// Whether a word may go on behind it for one of these.
+    may_go_on: bool,
 }
 
 impl Layer {
     pub(crate) fn new(rules: &[Rule], limits: &Limits) -> Result<Self, DetectError> {
         let mut literals = Literals::default();
         let mut windows = WindowSet::default();
-        let (mut digits, mut tokens) = (shapes::Builder::default(), shapes::Builder::default());
-        let (mut digits_reach, mut token_reach, mut led_reach) = (0, 0, None);
-        let (mut prefixes, mut prefix_reach) = (Vec::new(), 0);
-        let mut by_words = shapes::Builder::default();
-        let (mut at_start, mut open) = (Vec::new(), Vec::new());
+        let mut tables = Tables::default();
+        let mut led_reach = None;
+        let (mut weak_score, mut weak_reach) = (f32::NEG_INFINITY, 0);
+        let (mut at_start, mut open, mut by_keyword) = (Vec::new(), Vec::new(), Vec::new());
         let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
         let mut bytes = 0;
         let mut word_bytes = 0;
@@ -158,42 +171,53 @@ impl Layer {
             // Beyond that length a match without context would cost too much to be refused uncharged.
             let short = matcher.max_len.filter(|&len| len <= SHORT);
             let needs_context = syntax.context_required && short.is_some();
-            let context_is_better = match &matcher.gate {
-                Gate::Inner { .. } | Gate::Open => true,
-                Gate::Prefix(literals) => {
-                    !literals.iter().all(|text| gate::is_telling(&sets(text)))
+            let words_are_better = match &matcher.gate {
+                Gate::Digits { .. } | Gate::Digit { .. } | Gate::InnerShape { .. } | Gate::Open => {
+                    true
                 }
+                Gate::Prefix(literals) => {
+                    matcher.digit_near().is_some()
+                        && !literals.iter().all(|text| gate::is_telling(&sets(text)))
+                }
+                Gate::Inner { .. } => matcher.digit_near().is_some(),
                 Gate::Shape => !gate::is_telling(matcher.gate_shape()),
                 _ => false,
             };
-            let has_context_gate = needs_context && context_is_better;
-            if has_context_gate {
-                let reach = WINDOW_AFTER + short.unwrap_or(SHORT) + CHAR;
-                literals.context(&syntax.context, number, reach);
+            let is_weak = needs_context && words_are_better && syntax.score < DEFAULT_MIN_SCORE;
+            if is_weak {
+                weak_score = syntax.score.max(weak_score);
+                weak_reach = weak_reach.max(short.unwrap_or(SHORT) + CHAR);
+                if let Some(reach) = matcher.digit_near() {
+                    tables.by_words.add(number, &matcher, reach);
+                }
             }
-            if (has_context_gate || matcher.gate == Gate::Keywords) && matcher.is_seldom {
-                by_words.add(number, &matcher);
-            }
-            let mut anchors = Vec::new();
             match &matcher.gate {
                 Gate::Digits { reach } => {
-                    digits.add(number, &matcher);
-                    digits_reach = digits_reach.max(*reach);
+                    tables.digits[usize::from(is_weak)].add(number, &matcher, *reach)
                 }
-                Gate::Token { reach } => {
-                    tokens.add(number, &matcher);
-                    token_reach = token_reach.max(*reach);
+                Gate::Digit { reach } => {
+                    tables.digit[usize::from(is_weak)].add(number, &matcher, *reach)
                 }
+                Gate::Token { reach } => tables.tokens.add(number, &matcher, *reach),
                 Gate::TokenByKeyword { reach } => led_reach = led_reach.max(Some(*reach)),
-                Gate::TokenByPrefix { literals, reach } => {
-                    prefixes.extend(literals.iter().map(|text| (text.clone(), number)));
-                    prefix_reach = prefix_reach.max(*reach);
+                // Words lead to the weak; without, they are searched for.
+                Gate::Prefix(_)
+                | Gate::Inner { .. }
+                | Gate::InnerShape { .. }
+                | Gate::Shape
+                | Gate::Open
+                    if is_weak =>
+                {
+                    open.push(number);
                 }
-                _ if has_context_gate => open.push(number),
-                Gate::Prefix(list) | Gate::Inner { literals: list, .. } => {
-                    anchors = literals.anchors(list, number);
+                Gate::Prefix(list) => {
+                    literals.anchors(list, number, matcher.starts, &matcher.closed);
                 }
-                Gate::Keywords => literals.keywords(&syntax.keywords, number),
+                Gate::Inner { literals: list, .. } => {
+                    literals.anchors(list, number, Starts::Anywhere, &[]);
+                }
+                Gate::InnerShape { shape, ahead, .. } => windows.inner(shape, *ahead, number),
+                Gate::Keywords => by_keyword.push(number),
                 Gate::Start => at_start.push(number),
                 Gate::Shape => windows.shape(matcher.gate_shape(), number),
                 Gate::Open => open.push(number),
@@ -215,32 +239,98 @@ impl Layer {
                 rule: rule.clone(),
                 matcher,
                 validator,
-                anchors,
                 needs_context,
-                has_context_gate,
+                is_weak,
                 best_score: best_score.max(alone),
             });
         }
-        let led = |rule: &LayerRule| matches!(rule.matcher.gate, Gate::TokenByKeyword { .. });
-        let words = WordIndex::new(compiled.iter().map(|rule| (rule.rule.syntax(), led(rule))));
+        let words = WordIndex::new(compiled.iter().map(|rule| WordsOf {
+            rule: rule.rule.syntax(),
+            is_led: matches!(rule.matcher.gate, Gate::TokenByKeyword { .. }),
+            is_keyed: rule.matcher.gate == Gate::Keywords,
+            is_weak: rule.is_weak,
+            has_digit: rule.matcher.digit_near().is_some(),
+        }));
+        for (spelling, word) in words.spellings() {
+            literals.at(spelling).word = Some(word);
+        }
+        for (text, word) in words.keywords() {
+            literals.at(text).keyword = Some(word);
+        }
+        for rule in by_keyword {
+            for keyword in &compiled[rule as usize].rule.syntax().keywords {
+                literals.at(&keyword.as_bytes().to_ascii_lowercase()).keyword_of.push(rule);
+            }
+        }
         let literals = literals.list;
+        let lexicon = Lexicon::new(literals.iter().map(Literal::headed));
         for (number, literal) in (0u32..).zip(&literals) {
-            windows.literal(&literal.text, number);
+            if !literal.headed().is_known() {
+                windows.literal(&literal.text, number);
+            }
         }
         Ok(Self {
             rules: compiled,
+            in_field: FieldIndex::new(&literals),
+            literals,
+            lexicon,
             windows: Windows::new(&windows.windows),
             entries: windows.entries,
-            literals,
-            digits: Reaching { shapes: digits.build(), reach: digits_reach },
-            tokens: Reaching { shapes: tokens.build(), reach: token_reach },
+            digits: ByContext::new(tables.digits),
+            digit: ByContext::new(tables.digit),
+            tokens: tables.tokens.build(),
             led_reach,
-            prefixes: PrefixIndex::new(prefixes, prefix_reach),
-            by_words: by_words.build(),
+            by_words: tables.by_words.build(),
+            weak_score,
+            weak_reach,
             at_start,
             open,
             words,
         })
+    }
+}
+
+/// The tables of shapes while they are filled; of those by context, the first are for rules without it.
+#[derive(Default)]
+struct Tables {
+    digits: [ReachingBuilder; 2],
+    digit: [ReachingBuilder; 2],
+    tokens: ReachingBuilder,
+    by_words: ReachingBuilder,
+}
+
+#[derive(Default)]
+struct ReachingBuilder {
+    shapes: shapes::Builder,
+    reach: usize,
+}
+
+impl ReachingBuilder {
+    fn add(&mut self, rule: u32, matcher: &Matcher, reach: usize) {
+        self.shapes.add(rule, matcher);
+        self.reach = self.reach.max(reach);
+    }
+
+    fn build(self) -> Reaching {
+        Reaching { shapes: self.shapes.build(), reach: self.reach }
+    }
+}
+
+impl ByContext {
+    fn new([always, weak]: [ReachingBuilder; 2]) -> Self {
+        Self { always: always.build(), weak: weak.build() }
+    }
+}
+
+impl Literal {
+    /// As the lexicon takes it.
+    fn headed(&self) -> Headed<'_> {
+        let is_keyword = self.keyword.is_some();
+        Headed {
+            text: &self.text,
+            starts: if is_keyword { self.starts.max(Starts::Name) } else { self.starts },
+            ends_word: !self.may_go_on && !is_keyword,
+        }
     }
 }
 
@@ -279,35 +369,18 @@ struct Literals {
 }
 
 impl Literals {
-    fn anchors(&mut self, list: &[Vec<u8>], rule: u32) -> Vec<u32> {
-        let numbers: Vec<u32> = list.iter().map(|literal| self.number(literal)).collect();
-        numbers.iter().for_each(|&id| self.list[id as usize].anchor_of.push(rule));
-        numbers
-    }
-
-    fn keywords(&mut self, list: &[String], rule: u32) {
-        for keyword in list {
-            let id = self.number(&keyword.as_bytes().to_ascii_lowercase());
-            self.list[id as usize].keyword_of.push(rule);
+    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts, closed: &[bool]) {
+        for (at, text) in list.iter().enumerate() {
+            let literal = self.at(text);
+            literal.anchor_of.push(rule);
+            literal.starts = literal.starts.max(starts);
+            literal.may_go_on |= !closed.get(at).is_some_and(|&closed| closed);
         }
     }
 
-    fn context(&mut self, list: &[String], rule: u32, reach: usize) {
-        // Where a longer word stands, so does one that it holds; the check that follows knows both.
-        let holds = |word: &str, other: &str| {
-            other.len() < word.len()
-                && word.match_indices(other).any(|(start, _)| {
-                    let span = Span { start, end: start + other.len() };
-                    context::is_whole_word(word.as_bytes(), span)
-                })
-        };
-        let needed = list.iter().filter(|word| !list.iter().any(|other| holds(word, other)));
-        for spelling in needed.flat_map(|word| context::spellings(word)) {
-            let id = self.number(&spelling.as_bytes().to_ascii_lowercase());
-            let literal = &mut self.list[id as usize];
-            literal.context_of.push(rule);
-            literal.context_reach = literal.context_reach.max(reach);
-        }
+    fn at(&mut self, text: &[u8]) -> &mut Literal {
+        let number = self.number(text);
+        &mut self.list[number as usize]
     }
 
     fn number(&mut self, text: &[u8]) -> u32 {
@@ -343,6 +416,10 @@ impl WindowSet {
     fn shape(&mut self, sets: &[ByteSet], rule: u32) {
         let (offset, window) = Window::rarest(sets);
         self.add(window, Entry::Shape { rule, offset });
+    }
+
+    fn inner(&mut self, sets: &[ByteSet], ahead: usize, rule: u32) {
+        self.add(Window::new(sets.to_vec()), Entry::Inner { rule, ahead });
     }
 
     fn add(&mut self, window: Window, entry: Entry) {

@@ -80,6 +80,7 @@ mod explain;
 mod finding;
 pub mod import;
 mod layer;
+mod lexicon;
 mod limits;
 pub mod lint;
 #[cfg(not(any(test, feature = "naive")))]

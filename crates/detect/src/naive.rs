@@ -158,7 +158,9 @@ pub(crate) fn matches(
         .iter()
         .map(|word| {
             let in_field = places(field, word).next().map(|_| 0);
-            in_field.into_iter().chain(places(haystack, word)).collect()
+            let in_text =
+                places(haystack, word).filter(|&start| context::is_keyword_place(haystack, start));
+            in_field.into_iter().chain(in_text).collect()
         })
         .collect();
     let keyword_near = |start: usize| {

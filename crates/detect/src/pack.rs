@@ -32,7 +32,7 @@ use locate::Place;
 /// | `terms` | in place of `pattern`, a deny list: the finding is one of these texts, the longest that stands there. As whole words unless `boundary` says otherwise |
 /// | `case_insensitive` | fold the case of the pattern, or of the terms |
 /// | `unicode` | give `\w`, classes and case folding their Unicode meaning (never `\b`) |
-/// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
+/// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `name`: `[A-Za-z0-9]` before it, unless a capital follows what is none, as in `myKey`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
 /// | `keywords` | one of these must start within 128 bytes of the match's start, before or after, in any case, also inside a word. A cheap sign to look for as well as a condition |
 /// | `context` | whole words, in any case, that raise the score by 0.35, to at least 0.4, if they stand within 100 bytes before the finding or 50 after it. `_` separates words |
 /// | `negative_context` | words that lower the score by 0.35 |

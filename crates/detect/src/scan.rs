@@ -11,7 +11,7 @@ use crate::context::WordMemo;
 use crate::entity::EntityType;
 use crate::finding::{Finding, RuleIndex, Span};
 use crate::layer::Layer;
-use crate::prefilter::{Kernel, Runs};
+use crate::prefilter::{Kernel, Runs, Words};
 use crate::ruleset::RuleSet;
 use crate::terms;
 use crate::view::Views;
@@ -68,6 +68,7 @@ pub struct Scanner {
     layers: Vec<LayerScratch>,
     kernel: Kernel,
     runs: Runs,
+    words: Words,
     terms: Vec<terms::Scratch>,
     field: FieldWords,
     overlap: overlap::Scratch,
@@ -88,7 +89,6 @@ struct LayerScratch {
     wants: Vec<bool>,
     wants_for: Option<f32>,
     led: Vec<u32>,
-    starts: Vec<usize>,
     raw: Vec<verify::Raw>,
 }
 
@@ -107,6 +107,7 @@ impl Scanner {
             layers,
             kernel,
             runs: Runs::default(),
+            words: Words::default(),
             terms: rules.terms().iter().map(|_| terms::Scratch::default()).collect(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
@@ -179,9 +180,8 @@ impl Scanner {
         findings.clear();
         self.steps = 0;
         self.field.set(options.field);
+        self.read(haystack);
         let haystack = Haystack { bytes: haystack, field: self.field.text() };
-        self.runs.begin();
-        self.kernel.classify(haystack.bytes, |at, masks| self.runs.push(at, masks));
         for (based, scratch) in self.rules.layers().iter().zip(&mut self.layers) {
             scratch.choose(&based.layer, options.min_score, wanted);
             let runs = &self.runs;
@@ -207,6 +207,29 @@ impl Scanner {
         }
     }
 
+    /// Reads the text: its runs, and the literals of every layer that its words lead to.
+    fn read(&mut self, haystack: &[u8]) {
+        let Self { rules, layers, runs, words, .. } = self;
+        let mut layers: Vec<_> = rules.layers().iter().zip(layers).collect();
+        layers.iter_mut().for_each(|(_, scratch)| scratch.begin());
+        let mut look = |words: &mut Words| {
+            for (based, scratch) in &mut layers {
+                scratch.look(&based.layer, haystack, words);
+            }
+            words.go_on();
+        };
+        runs.begin();
+        words.begin();
+        self.kernel.classify(haystack, |at, masks| {
+            runs.push(at, masks);
+            if words.push(at, masks) {
+                look(words);
+            }
+        });
+        words.finish(haystack.len());
+        look(words);
+    }
+
     /// How many bytes the last scan walked or searched with patterns: a measure of work that, unlike time,
     /// tests can rely on.
     #[doc(hidden)]
@@ -227,7 +250,6 @@ impl LayerScratch {
             wants: Vec::new(),
             wants_for: None,
             led: Vec::new(),
-            starts: Vec::new(),
             raw: Vec::new(),
         }
     }
@@ -249,6 +271,22 @@ impl LayerScratch {
         }));
     }
 
+    /// Forgets the last haystack.
+    fn begin(&mut self) {
+        self.raw.clear();
+        self.active.clear();
+        self.words.reset();
+        self.places.begin();
+    }
+
+    /// Takes note of the literals that words lead to.
+    fn look(&mut self, layer: &Layer, haystack: &[u8], words: &Words) {
+        layer.lexicon.find(haystack, words, |start, literal| {
+            let found = (start, literal);
+            candidates::note(layer, haystack, found, &mut self.places, &mut self.words);
+        });
+    }
+
     /// Finds raw matches: right by pattern, boundary, keyword and validator, not yet scored.
     fn scan(
         &mut self,
@@ -258,11 +296,7 @@ impl LayerScratch {
         kernel: Kernel,
         runs: &Runs,
     ) -> u64 {
-        let Self { scans, states, active, places, words, wants, led, starts, raw, .. } = self;
-        raw.clear();
-        active.clear();
-        words.reset();
-        places.begin(haystack.bytes.len());
+        let Self { scans, states, active, places, words, wants, led, raw, .. } = self;
         *scans += 1;
         let mut pass = Pass {
             layer,
@@ -276,14 +310,17 @@ impl LayerScratch {
             words,
             out: raw,
         };
-        pass.offer_each(&layer.at_start, 0);
         pass.find_windows(kernel);
         pass.find_words_in_field();
+        pass.words.settle(haystack.bytes.len());
+        pass.offer_each(&layer.at_start, 0);
+        pass.offer_anchored(runs);
         pass.offer_tokens(runs, led);
         pass.offer_digits(runs);
-        pass.offer_woken(starts);
+        pass.offer_weak(runs);
+        pass.offer_ranges(runs);
         for &rule in &layer.open {
-            let led = layer.rules[rule as usize].is_led_by_words(min_score);
+            let led = layer.rules[rule as usize].is_led_by_context(min_score);
             if pass.wants(rule) && !led {
                 pass.give_up_on_candidates(rule);
             }

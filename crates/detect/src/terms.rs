@@ -13,13 +13,14 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::{Anchored, MatchKind, PatternID, nfa::contiguous};
 
 use crate::boundary::Boundary;
-use crate::context::{WordIndex, WordMemo, spellings};
+use crate::context::{WordHit, WordIndex, WordMemo, WordsOf, is_whole_word, spellings};
 use crate::error::{DetectError, DetectErrorKind};
 use crate::finding::Span;
 use crate::limits::Limits;
 use crate::rule::Rule;
 use crate::scan::verify::{Haystack, Raw, char_end, char_start};
 use crate::validator::Verdict;
+use crate::words::WordTable;
 
 /// The longest term: a few lines of an address. It bounds how far a walk leads.
 pub(crate) const MAX_TERM_BYTES: usize = 256;
@@ -28,7 +29,9 @@ pub(crate) const MAX_TERM_BYTES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct TermLayer {
     pub(crate) rules: Vec<Rule>,
-    pub(crate) context: WordIndex,
+    context: WordIndex,
+    /// The spellings of all context words, to look for once a term was found.
+    spellings: WordTable,
     /// Terms that start as words do, of rules that ask for whole words.
     words: Trie,
     /// All others.
@@ -75,8 +78,10 @@ impl TermLayer {
             DetectError::new(DetectErrorKind::TooLarge, "the terms of all rules are too many")
                 .caused_by(error)
         };
+        let context = WordIndex::new(rules.iter().map(|rule| WordsOf::unled(rule.syntax())));
         Ok(Self {
-            context: WordIndex::new(rules.iter().map(|rule| (rule.syntax(), false))),
+            spellings: WordTable::new(context.spellings().map(|(text, _)| text.to_vec())),
+            context,
             words: words.build().map_err(too_many)?,
             anywhere: anywhere.build().map_err(too_many)?,
             rules: rules.to_vec(),
@@ -125,6 +130,22 @@ impl TermLayer {
                 }
             }
         }
+    }
+
+    /// Finds the context words of a haystack.
+    fn find_context(&self, haystack: &Haystack<'_>, memo: &mut WordMemo) {
+        let words: Vec<u32> = self.context.spellings().map(|(_, word)| word).collect();
+        let find = |text: &[u8], found: &mut dyn FnMut(WordHit)| {
+            self.spellings.find_at_starts(text, 0, text.len(), |span, spelling| {
+                if is_whole_word(text, span) {
+                    let Span { start, end } = span;
+                    found(WordHit { start, end, word: words[spelling as usize] });
+                }
+            });
+        };
+        find(haystack.bytes, &mut |hit| memo.add(hit));
+        find(haystack.field.as_bytes(), &mut |hit| memo.add_in_field(hit.word));
+        memo.settle(haystack.bytes.len());
     }
 
     /// Notes the longest term of each rule that stands at `start`.
@@ -202,6 +223,9 @@ impl Scratch {
         raw.clear();
         layer.find(haystack.bytes, wanted.unwrap_or(&|_| true), self, &mut raw);
         self.context.reset();
+        if raw.iter().any(|raw| layer.context.listens(raw.rule as usize)) {
+            layer.find_context(haystack, &mut self.context);
+        }
         for raw in &raw {
             let rule = raw.rule as usize;
             let neighbours = if layer.context.listens(rule) {

@@ -160,6 +160,8 @@ pub(crate) struct Draft {
     pub(crate) next_page: u64,
     /// Pages of earlier generations that this one no longer leads to.
     pub(crate) replaced: Vec<PageRef>,
+    #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+    pub(crate) sabotage: Option<crate::sabotage::Sabotage>,
 }
 
 impl Draft {
@@ -180,7 +182,11 @@ impl Draft {
     /// Seals every page of this generation under keys that are new, the top page under `root_key`.
     pub(crate) fn seal(&mut self, root_key: &[u8; 32]) -> Result<Vec<SealedPage>, KeyTreeError> {
         let mut pages = Vec::new();
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        let kept = crate::sabotage::kept_page_keys(self);
         seal_below(&mut self.top, self.generation, &mut pages)?;
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        crate::sabotage::seal_under(kept, &mut self.top, self.generation, &mut pages)?;
         let top = page::seal(root_key, PageId::TOP, self.generation, &self.top)?;
         pages.push((PageId::TOP, self.generation, top));
         Ok(pages)
@@ -208,6 +214,10 @@ impl Draft {
 
     /// The page will be written anew, and its old version be removed.
     fn touch(&mut self, child: &mut Child) {
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        if self.sabotage == Some(crate::sabotage::Sabotage::PageNotRewritten) {
+            return;
+        }
         if child.generation != self.generation {
             self.replaced.push((child.id, child.generation));
             child.generation = self.generation;

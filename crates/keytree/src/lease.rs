@@ -26,6 +26,8 @@ pub struct Lease {
     number: u16,
     /// The last is the leftmost, so that taking it moves nothing.
     held: Vec<Subtree>,
+    #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+    pub(crate) kept: Option<Subtree>,
 }
 
 impl Lease {
@@ -39,7 +41,14 @@ impl Lease {
         mut living: Vec<Subtree>,
     ) -> Option<Self> {
         living.reverse();
-        (!living.is_empty()).then_some(Self { tag, hour, number, held: living })
+        (!living.is_empty()).then_some(Self {
+            tag,
+            hour,
+            number,
+            held: living,
+            #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+            kept: None,
+        })
     }
 
     /// The account whose leaves these are.
@@ -68,7 +77,7 @@ impl Lease {
         u32::try_from(leaves).expect("a lease has 2^24 leaves")
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
     pub(crate) fn held(&self) -> &[Subtree] {
         &self.held
     }

@@ -87,6 +87,8 @@ mod op;
 mod page;
 mod page_store;
 mod root;
+#[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+pub mod sabotage;
 pub mod testing;
 mod tree;
 
@@ -95,7 +97,7 @@ pub use error::{KeyTreeError, KeyTreeErrorKind};
 pub use file_root::FileRootStore;
 pub use key::{LeafKey, RootKey};
 pub use lease::Lease;
-pub use op::{CommitOutcome, Op, OpOutcome};
+pub use op::{CommitOutcome, Op, OpOutcome, Prepared};
 pub use page::{Generation, PageId};
 pub use page_store::{MemoryPageStore, PageStore};
 pub use root::{MemoryRootStore, Root, RootStore};

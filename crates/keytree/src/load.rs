@@ -9,11 +9,14 @@ use crate::key::RootKey;
 use crate::page::{self, Generation, Opened, PageId};
 use crate::page_store::PageStore;
 use crate::root::{Root, RootStore};
+use crate::tree::directory;
 
 /// A generation, whole.
 pub(crate) struct Loaded {
     pub(crate) generation: Generation,
     pub(crate) top: Node,
+    /// SHA-256 of the top page.
+    pub(crate) directory: [u8; 32],
     pub(crate) accounts: u64,
     /// The first page id that is not in use.
     pub(crate) next_page: u64,
@@ -37,15 +40,18 @@ pub(crate) fn load(roots: &dyn RootStore, pages: &dyn PageStore) -> Result<Loade
     check_belong_together(root.generation(), &listed)?;
 
     let mut loader = Loader { pages, reached: BTreeSet::new() };
-    let top = if root.generation() == Generation::ZERO {
-        Node::Leaf(Vec::new())
+    let (top, top_page) = if root.generation() == Generation::ZERO {
+        (Node::Leaf(Vec::new()), None)
     } else {
-        loader.open(root.key().expose_secret(), PageId::TOP, root.generation(), None)?
+        let (key, generation) = (root.key().expose_secret(), root.generation());
+        let top = loader.open(key, PageId::TOP, generation, None)?;
+        (top, pages.read(PageId::TOP, generation)?)
     };
+    let directory = directory(top_page.as_deref());
     let accounts = check_order(&top)?;
     let next_page = loader.reached.iter().map(|(id, _)| id.number()).max().unwrap_or(0) + 1;
     let unreachable = listed.into_iter().filter(|page| !loader.reached.contains(page)).collect();
-    Ok(Loaded { generation: root.generation(), top, accounts, next_page, unreachable })
+    Ok(Loaded { generation: root.generation(), top, directory, accounts, next_page, unreachable })
 }
 
 fn missing_root(pages: usize) -> KeyTreeError {

@@ -59,6 +59,22 @@ pub struct CommitOutcome {
     pub bytes_written: usize,
 }
 
+/// A commit that is about to happen: its pages are durable, the root key is not replaced yet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Prepared<'a> {
+    /// What will become of each operation, in their order.
+    pub ops: &'a [OpOutcome],
+    /// The generation in force.
+    pub from: Generation,
+    /// The generation that comes.
+    pub to: Generation,
+    /// SHA-256 of the top page in force, sealed as it is: what names the state of all accounts.
+    pub directory_from: [u8; 32],
+    /// The same of the top page that comes.
+    pub directory_to: [u8; 32],
+}
+
 /// Applies operations to the next generation in the making.
 pub(crate) struct Applier {
     pub(crate) draft: Draft,

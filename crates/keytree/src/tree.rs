@@ -1,8 +1,11 @@
 //! The key authority of one process.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+
+use sha2::{Digest, Sha256};
 
 use crate::address::{AccountTag, Hour, LeafAddress};
 use crate::directory::{Draft, Node, PageRef};
@@ -10,7 +13,7 @@ use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::key::{LeafKey, RootKey};
 use crate::lease::Lease;
 use crate::load::{self, Loaded};
-use crate::op::{self, Applier, CommitOutcome, Op};
+use crate::op::{self, Applier, CommitOutcome, Op, Prepared};
 use crate::page::{self, Generation, PageId};
 use crate::page_store::PageStore;
 use crate::root::{Root, RootStore};
@@ -29,6 +32,8 @@ pub struct KeyTree {
     committer: Mutex<Committer>,
     pages: Box<dyn PageStore>,
     root: Box<dyn RootStore>,
+    #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+    pub(crate) sabotage: Option<crate::sabotage::Sabotage>,
 }
 
 /// The size of the state.
@@ -37,6 +42,8 @@ pub struct KeyTree {
 pub struct Status {
     /// The generation in force.
     pub generation: Generation,
+    /// SHA-256 of the top page in force: what receipts call the directory.
+    pub directory: [u8; 32],
     /// Accounts that have a tree.
     pub accounts: u64,
     /// Living subtrees of all accounts.
@@ -51,6 +58,8 @@ struct State {
     generation: Generation,
     top: Arc<Node>,
     accounts: u64,
+    /// SHA-256 of the top page.
+    directory: [u8; 32],
     /// It is not known whether the root leads here or to the next generation.
     poisoned: bool,
 }
@@ -75,16 +84,24 @@ impl KeyTree {
         root: impl RootStore + 'static,
         pages: impl PageStore + 'static,
     ) -> Result<Self, KeyTreeError> {
-        let Loaded { generation, top, accounts, next_page, unreachable } =
+        let Loaded { generation, top, directory, accounts, next_page, unreachable } =
             load::load(&root, &pages)?;
         // What cannot be removed now is removed with the next commit.
         let swept = unreachable.is_empty() || pages.remove(&unreachable).is_ok();
         let garbage = if swept { BTreeSet::new() } else { unreachable.into_iter().collect() };
         Ok(Self {
-            state: RwLock::new(State { generation, top: Arc::new(top), accounts, poisoned: false }),
+            state: RwLock::new(State {
+                generation,
+                top: Arc::new(top),
+                accounts,
+                directory,
+                poisoned: false,
+            }),
             committer: Mutex::new(Committer { next_page, garbage }),
             pages: Box::new(pages),
             root: Box::new(root),
+            #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+            sabotage: None,
         })
     }
 
@@ -99,22 +116,43 @@ impl KeyTree {
     /// [`Poisoned`](KeyTreeErrorKind::Poisoned) if it is not known whether the operations took
     /// effect; the tree then refuses every call, and must be dropped and opened again.
     pub fn commit(&self, ops: &[Op]) -> Result<CommitOutcome, KeyTreeError> {
+        self.commit_with(ops, |_| Ok(()))
+    }
+
+    /// As [`commit`](Self::commit), and calls `before` when everything is ready and only the root key
+    /// remains to be replaced. That is the moment to make durable what must be on record if, and only
+    /// if, the commit takes effect: whoever finds that record later can tell by the generation. The
+    /// tree still gives the keys of the generation in force. Not called if there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// As `commit`; if `before` fails nothing has changed, and its error is the cause.
+    pub fn commit_with(
+        &self,
+        ops: &[Op],
+        before: impl FnOnce(&Prepared<'_>) -> Result<(), Box<dyn Error + Send + Sync>>,
+    ) -> Result<CommitOutcome, KeyTreeError> {
         let mut committer = self.committer.lock().map_err(|_| poisoned())?;
-        let (from, mut next) = {
+        let (from, directory_from, mut next) = {
             let state = self.state()?;
             let draft = Draft {
                 top: Arc::clone(&state.top),
                 generation: state.generation.next(),
                 next_page: committer.next_page,
                 replaced: Vec::new(),
+                #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+                sabotage: self.sabotage,
             };
-            (state.generation, Applier { draft, accounts: state.accounts, changed: false })
+            let next = Applier { draft, accounts: state.accounts, changed: false };
+            (state.generation, state.directory, next)
         };
         let ops = ops.iter().map(|op| next.apply(op)).collect::<Result<Vec<_>, _>>()?;
         if !next.changed {
             return Ok(CommitOutcome { ops, from, to: from, pages_written: 0, bytes_written: 0 });
         }
         let key = RootKey::generate()?;
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        let key = crate::sabotage::root_key(self.sabotage, &*self.root, key)?;
         let sealed = next.draft.seal(key.expose_secret())?;
         let to = next.draft.generation;
         let written = sealed.iter().map(|(id, generation, _)| (*id, *generation));
@@ -126,6 +164,16 @@ impl KeyTree {
             return Err(KeyTreeError::new(
                 KeyTreeErrorKind::Retry,
                 "the key pages could not be written; nothing was shredded, try again",
+            )
+            .with_source(cause));
+        }
+        let directory_to = directory(sealed.last().map(|(.., page)| page.as_slice()));
+        let prepared = Prepared { ops: &ops, from, to, directory_from, directory_to };
+        if let Err(cause) = before(&prepared) {
+            committer.garbage.extend(written);
+            return Err(KeyTreeError::new(
+                KeyTreeErrorKind::Retry,
+                "what must be on record first could not be; nothing was shredded, try again",
             )
             .with_source(cause));
         }
@@ -158,6 +206,7 @@ impl KeyTree {
                 generation: to,
                 top: next.draft.top,
                 accounts: next.accounts,
+                directory: directory_to,
                 poisoned: false,
             };
         }
@@ -213,7 +262,10 @@ impl KeyTree {
         let state = self.state()?;
         let prefix = op::first_of(hour) | (u64::from(number) << 24);
         let living = op::living(&state.top, account, prefix, Lease::PREFIX_LEN);
-        Ok(Lease::new(account, hour, number, living))
+        let lease = Lease::new(account, hour, number, living);
+        #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
+        let lease = crate::sabotage::lease(self.sabotage, lease);
+        Ok(lease)
     }
 
     /// Whether the account has a tree.
@@ -234,6 +286,7 @@ impl KeyTree {
         let state = self.state()?;
         let mut status = Status {
             generation: state.generation,
+            directory: state.directory,
             accounts: state.accounts,
             entries: 0,
             pages: 0,
@@ -279,6 +332,11 @@ impl fmt::Debug for KeyTree {
             Err(_) => f.write_str("KeyTree(poisoned)"),
         }
     }
+}
+
+/// What names a state: the SHA-256 of its top page, or of nothing for generation 0, which has none.
+pub(crate) fn directory(top_page: Option<&[u8]>) -> [u8; 32] {
+    Sha256::digest(top_page.unwrap_or_default()).into()
 }
 
 fn poisoned() -> KeyTreeError {

@@ -7,32 +7,51 @@ use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe;
 
 use crate::SealError;
+use crate::dictionary::{self, Dictionary};
 use crate::header::MAX_CIPHERTEXT_LEN;
 use crate::padme::padme;
 
 /// Measured on LLM bodies: level 6 is 4% smaller at a third of the speed, level 1 is 4% larger at
 /// half as much again.
-const LEVEL: i32 = 3;
+pub(crate) const LEVEL: i32 = 3;
 /// Bytes of the true length in front of the frame.
 const LENGTH_LEN: usize = 4;
 
-/// A zstd context for compressing, kept from body to body: making one costs as much as a small body.
-pub(crate) struct Packer(Compressor<'static>);
+/// zstd contexts for compressing, kept from body to body: making one costs as much as a small body.
+pub(crate) struct Packer {
+    plain: Compressor<'static>,
+    small: Compressor<'static>,
+}
 
 impl Packer {
     pub(crate) fn new() -> Self {
-        Self(Compressor::new(LEVEL).expect("the level is one that zstd has, and no dictionary"))
+        let mut small = Compressor::with_prepared_dictionary(dictionary::encoder())
+            .expect("the dictionary is our own");
+        // The record's header names it.
+        small.include_dictid(false).expect("every level has this parameter");
+        Self { plain: Compressor::new(LEVEL).expect("the level is one that zstd has"), small }
     }
 
     /// Compresses and pads a payload: what comes back is ready to be encrypted.
-    pub(crate) fn pack(&mut self, payload: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(crate) fn pack(&mut self, payload: &[u8]) -> Result<Packed, SealError> {
         let mut frame =
             Zeroizing::new(Vec::with_capacity(zstd_safe::compress_bound(payload.len())));
-        self.0
+        let dictionary = Dictionary::for_payload(payload.len());
+        let compressor = match dictionary {
+            Dictionary::None => &mut self.plain,
+            Dictionary::First => &mut self.small,
+        };
+        compressor
             .compress_to_buffer(payload, &mut *frame)
             .map_err(|error| SealError::unavailable("zstd could not compress the body", error))?;
-        pad(&frame)
+        Ok(Packed { padded: pad(&frame)?, dictionary })
     }
+}
+
+/// A payload that is ready to be encrypted, and what it takes to unpack it.
+pub(crate) struct Packed {
+    pub(crate) padded: Zeroizing<Vec<u8>>,
+    pub(crate) dictionary: Dictionary,
 }
 
 impl fmt::Debug for Packer {
@@ -41,18 +60,26 @@ impl fmt::Debug for Packer {
     }
 }
 
-/// A zstd context for decompressing, likewise kept.
-pub(crate) struct Unpacker(Decompressor<'static>);
+/// zstd contexts for decompressing, likewise kept.
+pub(crate) struct Unpacker {
+    plain: Decompressor<'static>,
+    small: Decompressor<'static>,
+}
 
 impl Unpacker {
     pub(crate) fn new() -> Self {
-        Self(Decompressor::new().expect("an empty dictionary is always accepted"))
+        Self {
+            plain: Decompressor::new().expect("an empty dictionary is always accepted"),
+            small: Decompressor::with_prepared_dictionary(dictionary::decoder())
+                .expect("the dictionary is our own"),
+        }
     }
 
     /// Undoes [`Packer::pack`]; never allocates more than `max_len` bytes for the payload.
     pub(crate) fn unpack(
         &mut self,
         padded: &[u8],
+        dictionary: Dictionary,
         max_len: usize,
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let broken = || SealError::malformed("the compressed data inside the record is broken");
@@ -68,8 +95,12 @@ impl Unpacker {
             return Err(SealError::too_large("the record unpacks to more than the limit"));
         }
         let mut payload = Zeroizing::new(Vec::with_capacity(len));
+        let decompressor = match dictionary {
+            Dictionary::None => &mut self.plain,
+            Dictionary::First => &mut self.small,
+        };
         // zstd writes no further than the capacity, whatever the blocks say.
-        self.0.decompress_to_buffer(frame, &mut *payload).map_err(|_| broken())?;
+        decompressor.decompress_to_buffer(frame, &mut *payload).map_err(|_| broken())?;
         if payload.len() != len {
             return Err(broken());
         }
@@ -129,25 +160,26 @@ mod tests {
     proptest! {
         #[test]
         fn unpacks_to_what_was_packed(payload in any_payload()) {
-            let padded = Packer::new().pack(&payload).unwrap();
-            let unpacked = Unpacker::new().unpack(&padded, payload.len()).unwrap();
+            let Packed { padded, dictionary } = Packer::new().pack(&payload).unwrap();
+            let unpacked = Unpacker::new().unpack(&padded, dictionary, payload.len()).unwrap();
             prop_assert_eq!(unpacked.as_slice(), payload.as_slice());
+            prop_assert_eq!(dictionary == Dictionary::First, payload.len() < 16 << 10);
         }
 
         #[test]
         fn adds_at_most_twelve_per_cent_to_the_frame(payload in any_payload()) {
-            let frame = zstd::bulk::compress(&payload, LEVEL).unwrap();
-            let padded = Packer::new().pack(&payload).unwrap();
+            let padded = Packer::new().pack(&payload).unwrap().padded;
+            let frame = unpad(&padded).unwrap();
             prop_assert!(padded.len() >= LENGTH_LEN + frame.len());
             prop_assert!((padded.len()) * 100 <= (LENGTH_LEN + frame.len()) * 112);
         }
 
         #[test]
         fn keeps_to_the_limit(payload in any_payload(), over in 1..100_usize) {
-            let padded = Packer::new().pack(&payload).unwrap();
+            let Packed { padded, dictionary } = Packer::new().pack(&payload).unwrap();
             let limit = payload.len().saturating_sub(over);
             prop_assume!(limit < payload.len());
-            let error = Unpacker::new().unpack(&padded, limit).unwrap_err();
+            let error = Unpacker::new().unpack(&padded, dictionary, limit).unwrap_err();
             prop_assert_eq!(error.kind(), SealErrorKind::TooLarge);
         }
 
@@ -156,20 +188,33 @@ mod tests {
         fn survives_any_damage_inside(
             payload in any_payload(), at: prop::sample::Index, mask in 1..=u8::MAX,
         ) {
-            let mut padded = Packer::new().pack(&payload).unwrap();
+            let Packed { mut padded, dictionary } = Packer::new().pack(&payload).unwrap();
             let at = at.index(padded.len());
             padded[at] ^= mask;
-            if let Ok(unpacked) = Unpacker::new().unpack(&padded, 1 << 20) {
-                prop_assert!(unpacked.len() <= 1 << 20);
+            // With the dictionary that it was made with, and with the other.
+            for dictionary in [dictionary, Dictionary::None, Dictionary::First] {
+                if let Ok(unpacked) = Unpacker::new().unpack(&padded, dictionary, 1 << 20) {
+                    prop_assert!(unpacked.len() <= 1 << 20);
+                }
             }
         }
 
         #[test]
         fn survives_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
-            if let Ok(unpacked) = Unpacker::new().unpack(&bytes, 1 << 20) {
-                prop_assert!(unpacked.len() <= 1 << 20);
+            for dictionary in [Dictionary::None, Dictionary::First] {
+                if let Ok(unpacked) = Unpacker::new().unpack(&bytes, dictionary, 1 << 20) {
+                    prop_assert!(unpacked.len() <= 1 << 20);
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_small_chat_takes_less_with_the_dictionary() {
+        let chat = br#"{"model":"gpt-4o","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"How long does the delivery take?"}],"temperature":0.7}"#;
+        let with = unpad(&Packer::new().pack(chat).unwrap().padded).unwrap().len();
+        let without = zstd::bulk::compress(chat, LEVEL).unwrap().len();
+        assert!(with * 10 < without * 6, "{with} and {without}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use oubliette_keytree::{AccountTag, LeafAddress};
 
 use crate::SealError;
 use crate::aead::{NONCE_LEN, TAG_LEN};
+use crate::dictionary::Dictionary;
 use crate::keys::COMMITMENT_LEN;
 use crate::padme::padme;
 
@@ -15,6 +16,7 @@ use crate::padme::padme;
 /// [`Opener::open`](crate::Opener::open) has authenticated them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordHeader {
+    pub(crate) dictionary: Dictionary,
     pub(crate) ciphertext_len: u32,
     pub(crate) account: AccountTag,
     pub(crate) address: LeafAddress,
@@ -47,13 +49,14 @@ impl RecordHeader {
                 "this release does not know the record's version; read it with a newer one",
             ));
         }
-        if bytes[5] != COMPRESSION_ZSTD || bytes[6..8] != NO_FLAGS || bytes[8..12] != NO_DICTIONARY
-        {
+        let dictionary = Dictionary::by_id(u32::from_be_bytes(array(bytes, 8)));
+        let (COMPRESSION_ZSTD, [0, 0], Some(dictionary)) = (bytes[5], array(bytes, 6), dictionary)
+        else {
             return Err(SealError::unsupported(
                 "this release does not know the record's compression, flags or dictionary; \
                  read it with a newer one",
             ));
-        }
+        };
         let ciphertext_len = u32::from_be_bytes(array(bytes, 12));
         if ciphertext_len > MAX_CIPHERTEXT_LEN
             || padme(u64::from(ciphertext_len)) != u64::from(ciphertext_len)
@@ -61,6 +64,7 @@ impl RecordHeader {
             return Err(SealError::malformed("the record claims a length that no record has"));
         }
         Ok(Self {
+            dictionary,
             ciphertext_len,
             account: AccountTag::from_bytes(array(bytes, 16)),
             address: LeafAddress::from_bits(u64::from_be_bytes(array(bytes, 32))),
@@ -91,8 +95,7 @@ impl RecordHeader {
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;
         bytes[5] = COMPRESSION_ZSTD;
-        bytes[6..8].copy_from_slice(&NO_FLAGS);
-        bytes[8..12].copy_from_slice(&NO_DICTIONARY);
+        bytes[8..12].copy_from_slice(&self.dictionary.id().to_be_bytes());
         bytes[12..16].copy_from_slice(&self.ciphertext_len.to_be_bytes());
         bytes[16..32].copy_from_slice(self.account.as_bytes());
         bytes[32..40].copy_from_slice(&self.address.to_bits().to_be_bytes());
@@ -187,5 +190,3 @@ pub(crate) const MAX_CIPHERTEXT_LEN: u32 = 1 << 30;
 const MAGIC: [u8; 4] = *b"OUBR";
 const VERSION: u8 = 1;
 const COMPRESSION_ZSTD: u8 = 1;
-const NO_FLAGS: [u8; 2] = [0; 2];
-const NO_DICTIONARY: [u8; 4] = [0; 4];

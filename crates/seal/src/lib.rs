@@ -76,6 +76,7 @@
 //! keep one per thread.
 
 mod aead;
+mod dictionary;
 mod error;
 mod frame;
 mod header;
@@ -91,6 +92,7 @@ mod vectors;
 
 pub use error::{SealError, SealErrorKind};
 pub use header::{MAX_RECORD_LEN, RecordHeader, RecordRef};
+pub use keys::commitment;
 pub use limits::Limits;
 pub use opener::{Expected, OpenedBody, Opener};
 pub use sealer::{Place, SealedBody, Sealer};

@@ -39,8 +39,10 @@ impl Opener {
         expected: &Expected,
         key: &LeafKey,
     ) -> Result<OpenedBody, SealError> {
-        let padded = record::decrypt(&RecordRef::parse(record)?, expected, key)?;
-        let mut payload = self.unpacker.unpack(&padded, self.limits.max_payload_len)?;
+        let record = RecordRef::parse(record)?;
+        let padded = record::decrypt(&record, expected, key)?;
+        let dictionary = record.header().dictionary;
+        let mut payload = self.unpacker.unpack(&padded, dictionary, self.limits.max_payload_len)?;
         let decoded = payload::decode(&payload)?;
         let exchange = Zeroizing::new(payload[decoded.exchange].to_vec());
         // Moves the body to the front; what stays behind it is wiped with the whole allocation.

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::aead::{self, NONCE_LEN};
+use crate::frame::Packed;
 use crate::header::{RecordHeader, RecordRef};
 use crate::{Expected, SealError, keys};
 
@@ -26,7 +27,7 @@ pub(crate) fn random_nonce() -> Result<[u8; NONCE_LEN], SealError> {
 
 /// Encrypts what [`frame`](crate::frame) packed, in a buffer of exactly the record's size.
 pub(crate) fn encrypt(
-    padded: &[u8],
+    packed: &Packed,
     account: AccountTag,
     address: LeafAddress,
     leaf: &LeafKey,
@@ -34,14 +35,20 @@ pub(crate) fn encrypt(
 ) -> Result<(RecordHeader, Vec<u8>), SealError> {
     let too_large = || SealError::too_large("the body is larger than a record can hold");
     let (key, commitment) = keys::derive(leaf, account, address);
-    let ciphertext_len = u32::try_from(padded.len()).map_err(|_| too_large())?;
-    let header = RecordHeader { ciphertext_len, account, address, commitment };
+    let ciphertext_len = u32::try_from(packed.padded.len()).map_err(|_| too_large())?;
+    let header = RecordHeader {
+        dictionary: packed.dictionary,
+        ciphertext_len,
+        account,
+        address,
+        commitment,
+    };
 
     // Plaintext for a moment, so wiped should encryption fail.
     let mut record = Zeroizing::new(Vec::with_capacity(header.record_len()));
     record.extend_from_slice(&header.to_bytes());
     record.extend_from_slice(nonce);
-    record.extend_from_slice(padded);
+    record.extend_from_slice(&packed.padded);
     let (clear, buffer) = record.split_at_mut(RecordHeader::LEN + NONCE_LEN);
     let tag = aead::encrypt_in_place(&key, nonce, &clear[..RecordHeader::LEN], buffer)
         .map_err(|aead::AeadError| too_large())?;

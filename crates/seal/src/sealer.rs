@@ -51,9 +51,9 @@ impl Sealer {
             body.bytes(),
             self.limits.max_payload_len,
         )?;
-        let padded = self.packer.pack(&payload)?;
+        let packed = self.packer.pack(&payload)?;
         let nonce = record::random_nonce()?;
-        let (header, record) = record::encrypt(&padded, place.account, place.address, key, &nonce)?;
+        let (header, record) = record::encrypt(&packed, place.account, place.address, key, &nonce)?;
         Ok(SealedBody { header, record })
     }
 }

@@ -15,6 +15,7 @@ use oubliette_redact::{Format, Report};
 use sha2::{Digest, Sha256};
 
 use crate::aead::{self, NONCE_LEN};
+use crate::dictionary::Dictionary;
 use crate::frame::{Packer, pad};
 use crate::padme::padme;
 use crate::{Limits, RecordHeader, keys, payload};
@@ -71,7 +72,13 @@ impl Vector {
             Limits::default().max_payload_len,
         )
         .unwrap();
-        let record = Recipe::new(name).seal(&Packer::new().pack(&payload).unwrap());
+        // Those of before there were dictionaries have none, however small.
+        let record = if name.starts_with("good-dictionary") {
+            let packed = Packer::new().pack(&payload).unwrap();
+            Recipe { dictionary: packed.dictionary, ..Recipe::new(name) }.seal(&packed.padded)
+        } else {
+            Recipe::new(name).seal(&pad(&compress(&payload)).unwrap())
+        };
         let opened = Opened {
             body: body.to_vec(),
             exchange: exchange.to_vec(),
@@ -123,12 +130,13 @@ struct Recipe {
     address: u64,
     nonce: [u8; NONCE_LEN],
     commitment: Option<[u8; 32]>,
+    dictionary: Dictionary,
 }
 
 impl Recipe {
     fn new(name: &str) -> Self {
         let nonce = *Sha256::digest(name).first_chunk().unwrap();
-        Self { leaf: LEAF, address: ADDRESS, nonce, commitment: None }
+        Self { leaf: LEAF, address: ADDRESS, nonce, commitment: None, dictionary: Dictionary::None }
     }
 
     /// Encrypts `padded` as it is, right or wrong.
@@ -137,6 +145,7 @@ impl Recipe {
             (AccountTag::from_bytes(ACCOUNT), LeafAddress::from_bits(self.address));
         let (key, commitment) = keys::derive(&LeafKey::from_bytes(self.leaf), account, address);
         let header = RecordHeader {
+            dictionary: self.dictionary,
             ciphertext_len: padded.len().try_into().unwrap(),
             account,
             address,
@@ -205,6 +214,22 @@ fn good() -> Vec<Vector> {
             &Report { format: Format::Binary, ..Report::default() },
         ),
         Vector::good(
+            "good-dictionary-1",
+            "a small JSON body, compressed with dictionary 1",
+            BODY,
+            CANARY,
+            json,
+            &report(),
+        ),
+        Vector::good(
+            "good-dictionary-1-empty",
+            "a body of no bytes, compressed with dictionary 1",
+            b"",
+            b"",
+            None,
+            &Report::default(),
+        ),
+        Vector::good(
             "good-unredacted",
             "sealed unredacted, so still in its content encoding",
             b"as if it were gzip",
@@ -226,7 +251,7 @@ fn damaged_outside() -> Vec<Vector> {
         ("flipped-version", 4, "unsupported_version", "a bit of the version"),
         ("flipped-compression", 5, "unsupported_version", "a bit of the compression id"),
         ("flipped-flags", 7, "unsupported_version", "a bit of the flags"),
-        ("flipped-dictionary", 11, "unsupported_version", "a bit of the dictionary id"),
+        ("flipped-dictionary", 11, "authentication", "a bit of the dictionary id"),
         ("flipped-length", 15, "malformed", "a bit of the ciphertext length"),
         ("flipped-account", 16, "authentication", "a bit of the account tag"),
         ("flipped-address", 39, "authentication", "a bit of the leaf address"),
@@ -257,6 +282,11 @@ fn damaged_outside() -> Vec<Vector> {
     ] {
         vectors.push(Vector::new(name, "malformed", about, good[..len].to_vec()));
     }
+
+    let mut unknown = good.clone();
+    unknown[8] = 1;
+    let about = "a dictionary that there is none of";
+    vectors.push(Vector::new("unknown-dictionary", "unsupported_version", about, unknown));
 
     let trailing = [&good[..], b"\0"].concat();
     vectors.push(Vector::new("trailing-byte", "malformed", "one byte after the tag", trailing));
@@ -328,6 +358,11 @@ fn damaged_outside() -> Vec<Vector> {
 /// Records whose tag is right: what one who has the key, and means ill, could make.
 fn damaged_inside() -> Vec<Vector> {
     let mut vectors = Vec::new();
+
+    let packed = Packer::new().pack(&small_payload()).unwrap();
+    let about = "compressed with dictionary 1, and the header says with none";
+    let record = Recipe::new("inside-other-dictionary").seal(&packed.padded);
+    vectors.push(Vector::new("inside-other-dictionary", "malformed", about, record));
     let mut add = |name, expect, about, padded: &[u8]| {
         vectors.push(Vector::new(name, expect, about, Recipe::new(name).seal(padded)));
     };

@@ -3,14 +3,13 @@
 use oubliette_catalog::{
     Account, AccountId, AuditRow, Cursor, Order, Page, Settings, SettingsChange,
 };
-use oubliette_keytree::Op;
 use oubliette_redact::Operator;
 use serde_json::{Value, json};
 
 use crate::access::Principal;
 use crate::error::{Result, ServiceError};
 use crate::oubliette::Oubliette;
-use crate::policy;
+use crate::policy::{self, new_tree};
 
 impl Oubliette {
     /// Creates an account, which captures nothing until its owner says so.
@@ -23,7 +22,8 @@ impl Oubliette {
         inner.record(by, Some(account), "account.create", account.as_str(), json!({})).await?;
         let created = inner.catalog.create_account(account, inner.now_ms()).await?;
         let gate = inner.policies.enter(created.clone()).await;
-        inner.committer.commit(vec![Op::CreateAccount(gate.tag)]).await?;
+        let ops = new_tree(gate.tag, &created.settings, inner.now_ms()).to_vec();
+        inner.committer.commit(ops).await?;
         Ok(created)
     }
 

@@ -6,7 +6,7 @@ use oubliette_catalog::{
     AccountId, CaptureState, CatalogErrorKind, Entry, Exchange, ExchangeId, ExchangeRecord,
     NewCapture, NewExchange, Part,
 };
-use oubliette_keytree::{Hour, LeafAddress, Op};
+use oubliette_keytree::{Hour, LeafAddress};
 use oubliette_redact::CapturedBody;
 use oubliette_store::StoreErrorKind;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::error::{Result, ServiceError, ServiceErrorKind};
 use crate::leases::Leaf;
 use crate::oubliette::{Inner, Oubliette};
 use crate::pipeline::{self, Made, Raw};
-use crate::policy::{Gate, Policy, Redaction};
+use crate::policy::{Gate, Policy, Redaction, new_tree};
 use crate::record::Inside;
 
 /// One exchange as a gateway hands it in.
@@ -197,7 +197,7 @@ impl Inner {
             return Ok(outcome);
         }
         let hour = Hour::from_unix_seconds(now.div_euclid(1000));
-        let Some(leaves) = self.leaves(&gate, hour, raws.len()).await? else {
+        let Some(leaves) = self.leaves(&gate, &policy, hour, raws.len()).await? else {
             // The clock has gone back to hours that are forgotten already.
             for raw in &raws {
                 outcome.parts.dropped(raw.part, DropReason::Expired);
@@ -315,6 +315,7 @@ impl Inner {
     pub(crate) async fn leaves(
         &self,
         gate: &Gate,
+        policy: &Policy,
         hour: Hour,
         count: usize,
     ) -> Result<Option<Vec<Leaf>>> {
@@ -323,7 +324,8 @@ impl Inner {
             return Ok(leaves);
         }
         // Pruning hours leaves an account in the tree, so it never had one.
-        self.committer.commit(vec![Op::CreateAccount(gate.tag)]).await?;
+        let ops = new_tree(gate.tag, &policy.settings, self.now_ms()).to_vec();
+        self.committer.commit(ops).await?;
         self.leases.take(gate.tag, hour, count).await
     }
 

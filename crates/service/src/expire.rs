@@ -7,10 +7,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use oubliette_catalog::{Account, CatalogErrorKind, MAX_PAGE};
 use oubliette_keytree::{AccountTag, Hour, Op};
 use oubliette_store::{LifecycleRule, RetentionClass};
+use oubliette_translog::Reason;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::access::Principal;
+use crate::committer::Purpose;
 use crate::error::Result;
 use crate::oubliette::{Inner, Oubliette};
 use crate::policy::first_kept;
@@ -80,6 +82,8 @@ impl Inner {
         if let Err(error) = self.expire().await {
             tracing::warn!(%error, "expiry waits for the next round");
         }
+        self.sweep_if_due().await;
+        self.publish().await;
     }
 
     pub(crate) async fn expire(&self) -> Result<ExpireOutcome> {
@@ -106,7 +110,8 @@ impl Inner {
             })
             .await?;
         let ops = moved.iter().map(|(_, tag, hour)| Op::PruneHoursBefore(*tag, *hour)).collect();
-        let generation = self.committer.commit(ops).await?;
+        let purpose = Purpose { reason: Reason::Expiry, requested_at: now };
+        let generation = self.committer.erase(ops, purpose, Vec::new()).await?.generation;
         let count = moved.len() as u64;
         forgotten.extend(moved.iter().map(|(_, tag, hour)| (*tag, *hour)));
 
@@ -148,7 +153,7 @@ impl Inner {
     /// its rules in a later round: segments outlive their keys by then, nothing else.
     async fn ensure_lifecycle(&self, accounts: &[Account]) {
         let classes = accounts.iter().filter_map(|account| {
-            RetentionClass::days(account.settings.retention_days.into()).ok()
+            RetentionClass::for_retention(account.settings.retention_days.into()).ok()
         });
         let missing = self.expiry.missing(classes);
         if missing.is_empty() {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use oubliette_catalog::{Catalog, SqliteCatalog};
 use oubliette_detect::{Limits, Pack};
 use oubliette_keytree::{FileRootStore, KeyTree};
-use oubliette_store::{FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
+use oubliette_store::{FileStore, FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
+use oubliette_translog::{Log, LogKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Result, ServiceError};
+use crate::keyfile;
 use crate::oubliette::Oubliette;
 use crate::service_key::ServiceKey;
 
@@ -24,6 +26,8 @@ pub struct Layout {
     pub root_file: PathBuf,
     /// The service key, made together with the root.
     pub service_key_file: PathBuf,
+    /// The key that signs the log of deletions. Made if it is not there and there is no log yet.
+    pub log_key_file: PathBuf,
     /// Where segments go.
     pub store: StoreLayout,
     /// The size of the spool.
@@ -39,6 +43,7 @@ impl Layout {
             data_dir: data_dir.into(),
             root_file: keys_dir.join("root.key"),
             service_key_file: keys_dir.join("service.key"),
+            log_key_file: keys_dir.join("log.key"),
             store: StoreLayout::Folder(None),
             spool: SpoolLimits::default(),
         }
@@ -48,6 +53,12 @@ impl Layout {
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
         self.data_dir.join("catalog.sqlite")
+    }
+
+    /// The folder of the log of deletions.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        self.data_dir.join("log")
     }
 
     /// The spool's folder.
@@ -83,6 +94,9 @@ pub struct Options {
     pub rule_limits: Limits,
     /// The time between expiries in the background. Default one minute.
     pub expire_every: Duration,
+    /// The shortest time between two sweeps of the store in the background. A sweep lists the whole
+    /// store, which a bucket of 100,000 segments answers with 100 requests. Default 15 minutes.
+    pub sweep_every: Duration,
 }
 
 impl Default for Options {
@@ -95,6 +109,7 @@ impl Default for Options {
             min_score: None,
             rule_limits: Limits::default(),
             expire_every: Duration::from_secs(60),
+            sweep_every: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -108,6 +123,10 @@ pub struct Components {
     pub tree: KeyTree,
     /// Where segments go.
     pub store: Arc<dyn ObjectStore>,
+    /// The log of deletions, opened with the generation of the tree.
+    pub log: Log,
+    /// Where it is published.
+    pub log_store: Arc<dyn FileStore>,
     /// The spool's folder.
     pub spool_dir: PathBuf,
     /// The size of the spool.
@@ -145,18 +164,14 @@ impl Layout {
         })
         .await
         .map_err(|_| ServiceError::internal("opening the data folder failed"))?;
-        let (catalog, tree, service_key) = opened?;
-        let store: Arc<dyn ObjectStore> = match &layout.store {
-            StoreLayout::Folder(folder) => {
-                let objects = folder.clone().unwrap_or_else(|| layout.data_dir.join("objects"));
-                Arc::new(FolderStore::open(objects).await?)
-            }
-            StoreLayout::S3(settings) => Arc::new(S3Store::connect(settings).await?),
-        };
+        let (catalog, tree, service_key, log) = opened?;
+        let (store, log_store) = layout.stores().await?;
         Ok(Components {
             catalog: Arc::new(catalog),
             tree,
             store,
+            log,
+            log_store,
             spool_dir: layout.spool_dir(),
             spool: layout.spool,
             clock,
@@ -165,8 +180,32 @@ impl Layout {
         })
     }
 
+    /// The object store alone, for looking after it: neither catalog nor keys are opened, and a
+    /// service may be running on them.
+    ///
+    /// # Errors
+    /// `Configuration`, with the mend, if the folder or the settings of the bucket are of no use.
+    pub async fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
+        Ok(self.stores().await?.0)
+    }
+
+    /// The object store, once for segments and once for the files of the log.
+    async fn stores(&self) -> Result<(Arc<dyn ObjectStore>, Arc<dyn FileStore>)> {
+        Ok(match &self.store {
+            StoreLayout::Folder(folder) => {
+                let objects = folder.clone().unwrap_or_else(|| self.data_dir.join("objects"));
+                let store = Arc::new(FolderStore::open(objects).await?);
+                (Arc::clone(&store) as _, store)
+            }
+            StoreLayout::S3(settings) => {
+                let store = Arc::new(S3Store::connect(settings).await?);
+                (Arc::clone(&store) as _, store)
+            }
+        })
+    }
+
     /// The root file is locked first: it decides who may touch the rest.
-    fn open_catalog_and_keys(&self) -> Result<(SqliteCatalog, KeyTree, ServiceKey)> {
+    fn open_catalog_and_keys(&self) -> Result<(SqliteCatalog, KeyTree, ServiceKey, Log)> {
         make_private_folder(&self.data_dir)?;
         let root = FileRootStore::open(&self.root_file)?;
         if let Some(folder) = self.service_key_file.parent()
@@ -200,7 +239,27 @@ impl Layout {
         };
         let catalog = SqliteCatalog::open(self.catalog_file())?;
         let tree = KeyTree::open(root, catalog.pages()?)?;
-        Ok((catalog, tree, service_key))
+        let log = self.open_log(&tree)?;
+        Ok((catalog, tree, service_key, log))
+    }
+
+    fn open_log(&self, tree: &KeyTree) -> Result<Log> {
+        let folder = self.log_dir();
+        let seed = match keyfile::load(&self.log_key_file, "log key")? {
+            Some(seed) => seed,
+            None if !folder.exists() => keyfile::create(&self.log_key_file, "log key")?,
+            None => {
+                return Err(ServiceError::configuration(format!(
+                    "missing log key {}: there is a log of deletions in {} already, and another key \
+                     cannot go on with it; put the file back, or move the log away to begin a new one",
+                    self.log_key_file.display(),
+                    folder.display()
+                )));
+            }
+        };
+        let generation = tree.status()?.generation.number();
+        Log::open(folder, LogKey::from_seed(&seed), generation)
+            .map_err(|cause| ServiceError::configuration(cause.to_string()).with_source(cause))
     }
 }
 

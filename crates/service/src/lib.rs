@@ -98,6 +98,7 @@ mod clock;
 mod committer;
 mod error;
 mod expire;
+mod keyfile;
 mod layout;
 mod leases;
 mod metrics;
@@ -105,13 +106,16 @@ mod orphans;
 mod oubliette;
 mod pipeline;
 mod policy;
+mod published;
 mod queue;
 mod read;
+mod rebuild;
 mod record;
 mod recover;
 mod reredact;
 mod service_key;
 mod shred;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod tickets;
@@ -126,10 +130,13 @@ pub use expire::ExpireOutcome;
 pub use layout::{Components, Layout, Options, StoreLayout};
 pub use metrics::{Counters, Status};
 pub use oubliette::{Closed, Oubliette};
+pub use published::KeysVerified;
 pub use read::ReadBody;
+pub use rebuild::RebuildProgress;
 pub use reredact::{ReredactOutcome, ReredactProgress, ReredactRange};
 pub use service_key::ServiceKey;
 pub use shred::{GenerationChange, ShredOutcome};
+pub use sweep::SweepOutcome;
 pub use tickets::NewGrant;
 
 /// Accounts, exchanges, captures, tickets and whatever else the use cases take and hand out.
@@ -137,3 +144,5 @@ pub use oubliette_catalog as catalog;
 pub use oubliette_catalog::Role;
 /// Bodies on their way in.
 pub use oubliette_redact as redact;
+/// Receipts and their verification.
+pub use oubliette_translog as translog;

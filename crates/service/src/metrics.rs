@@ -41,6 +41,12 @@ pub struct Counters {
     pub shredded: u64,
     /// Bodies redacted and sealed again.
     pub reredacted: u64,
+    /// Segments removed from the object store because nothing in them could be opened any more.
+    pub swept_segments: u64,
+    /// Their bytes.
+    pub swept_bytes: u64,
+    /// Mostly dead segments whose living records were copied elsewhere.
+    pub compacted_segments: u64,
 }
 
 /// How things stand.

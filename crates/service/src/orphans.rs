@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use oubliette_keytree::{AccountTag, LeafAddress, Op};
+use oubliette_translog::Reason;
 
+use crate::committer::Purpose;
 use crate::oubliette::Inner;
 
 /// Leaves that no row points at and that are still to be erased.
@@ -28,7 +30,8 @@ impl Inner {
             return;
         }
         let ops = orphans.iter().map(|(account, address)| Op::PruneLeaf(*account, *address));
-        if let Err(error) = self.committer.commit(ops.collect()).await {
+        let purpose = Purpose { reason: Reason::Unfinished, requested_at: self.now_ms() };
+        if let Err(error) = self.committer.erase(ops.collect(), purpose, Vec::new()).await {
             tracing::warn!(%error, count = orphans.len(), "keys of abandoned records wait to be erased");
             self.orphans.put(orphans);
         }

@@ -1,7 +1,7 @@
 //! The service itself: one value through which every use case goes.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use oubliette_catalog::{AccountId, AuditEvent, Catalog};
@@ -19,9 +19,11 @@ use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::orphans::Orphans;
 use crate::policy::Policies;
+use crate::published::Published;
 use crate::queue::Queue;
 use crate::reredact::UnderWay;
 use crate::service_key::ServiceKey;
+use crate::sweep::Sweeping;
 use crate::workers::Workers;
 
 /// The service. Cheap to clone; every clone is the same service.
@@ -52,8 +54,19 @@ impl Oubliette {
     /// `Configuration` with the mend if a folder or a rule pack cannot be used, and whatever the
     /// parts report.
     pub async fn start(components: Components) -> Result<Self> {
-        let Components { catalog, tree, store, spool_dir, spool, clock, service_key, options } =
-            components;
+        let Components {
+            catalog,
+            tree,
+            store,
+            log,
+            log_store,
+            spool_dir,
+            spool,
+            clock,
+            service_key,
+            options,
+        } = components;
+        let log = Arc::new(Mutex::new(log));
         let tree = Arc::new(tree);
         let key = Arc::new(service_key);
         let workers = Arc::new(Workers::start(options.threads)?);
@@ -67,14 +80,17 @@ impl Oubliette {
         let (spool, recovered) = Spool::open(spool_dir, spool, Arc::clone(&store), seconds).await?;
         let wake = Arc::new(Notify::new());
         let inner = Arc::new(Inner {
-            committer: Committer::start(Arc::clone(&tree), Arc::clone(&catalog)),
+            committer: Committer::start(Arc::clone(&tree), Arc::clone(&catalog), Arc::clone(&log)),
             leases: Leases::new(Arc::clone(&catalog), Arc::clone(&tree)),
             queue: Arc::new(Queue::new(options.queue_captures, options.queue_bytes)),
             metrics: Metrics::default(),
             expiry: Expiry::default(),
             orphans: Orphans::default(),
             under_way: Arc::new(UnderWay::default()),
+            sweeping: Sweeping::default(),
+            sweep_every: options.sweep_every,
             wake: Arc::clone(&wake),
+            published: Published::new(log, log_store),
             catalog,
             tree,
             store,
@@ -108,6 +124,9 @@ impl Oubliette {
         let captures = inner.queue.emptied(deadline).await;
         let left = end.saturating_duration_since(tokio::time::Instant::now());
         let flushed = inner.spool.close(left).await?;
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        // What is not published now is published by the next start.
+        let _ = tokio::time::timeout(left, inner.publish()).await;
         Ok(Closed { captures, segments: flushed.left })
     }
 
@@ -141,7 +160,10 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) expiry: Expiry,
     pub(crate) orphans: Orphans,
+    pub(crate) published: Published,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) sweeping: Sweeping,
+    pub(crate) sweep_every: Duration,
     /// Brings the next round in the background forward.
     pub(crate) wake: Arc<Notify>,
 }

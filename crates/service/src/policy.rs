@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock as SyncRwLock};
 
 use oubliette_catalog::{Account, AccountId, Attachments, Catalog, Settings};
 use oubliette_detect::{Pack, RuleSet};
-use oubliette_keytree::{AccountTag, Hour};
+use oubliette_keytree::{AccountTag, Hour, Op};
 use oubliette_redact::{self as redact, Operator, Redactor, UnredactedConsent};
 use oubliette_store::RetentionClass;
 use sha2::{Digest, Sha256};
@@ -133,7 +133,7 @@ impl Policies {
     /// Makes settings ready for use. Rules that do not compile make a policy that stores nothing.
     pub(crate) async fn policy(&self, account: &AccountId, settings: Settings) -> Policy {
         let redaction = self.redaction(account, &settings).await;
-        let class = RetentionClass::days(settings.retention_days.into())
+        let class = RetentionClass::for_retention(settings.retention_days.into())
             .expect("settings keep to a range that every class covers");
         Policy { settings, class, redaction }
     }
@@ -221,6 +221,12 @@ pub(crate) fn is_over(time_ms: i64, now_ms: i64, retention_days: u16) -> bool {
 pub(crate) fn first_kept(settings: &Settings, now_ms: i64) -> Hour {
     let begin_ms = now_ms.saturating_sub(retention_ms(settings.retention_days));
     Hour::from_unix_seconds((begin_ms + MS_PER_HOUR - 1).div_euclid(1000))
+}
+
+/// What gives an account its tree. Hours that are over already are pruned in the same commit, so that
+/// no later expiry has to turn the root over for hours in which there never was anything.
+pub(crate) fn new_tree(tag: AccountTag, settings: &Settings, now_ms: i64) -> [Op; 2] {
+    [Op::CreateAccount(tag), Op::PruneHoursBefore(tag, first_kept(settings, now_ms))]
 }
 
 fn retention_ms(days: u16) -> i64 {

@@ -67,7 +67,7 @@ pub(crate) fn add_counts(to: &mut BTreeMap<String, u64>, more: &BTreeMap<String,
 }
 
 /// Where a record lies, as the catalog writes it down.
-fn to_catalog(location: &Location) -> catalog::Location {
+pub(crate) fn to_catalog(location: &Location) -> catalog::Location {
     catalog::Location {
         segment: location.segment().to_string(),
         object: location.object_key.to_string(),

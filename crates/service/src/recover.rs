@@ -7,7 +7,9 @@ use oubliette_catalog::{AccountId, CatalogErrorKind, Entry, NewExchange};
 use oubliette_keytree::{AccountTag, LeafAddress, Op};
 use oubliette_seal::Expected;
 use oubliette_store::{Recovered, RecoveredRecord, StoreErrorKind};
+use oubliette_translog::Reason;
 
+use crate::committer::Purpose;
 use crate::error::{Result, ServiceError};
 use crate::oubliette::Inner;
 use crate::record::Inside;
@@ -115,7 +117,9 @@ impl Inner {
     }
 
     async fn erase_one(&self, tag: AccountTag, address: LeafAddress) -> Result<Fate> {
-        self.committer.commit(vec![Op::PruneLeaf(tag, address)]).await?;
+        let purpose = Purpose { reason: Reason::Unfinished, requested_at: self.now_ms() };
+        let ops = vec![Op::PruneLeaf(tag, address)];
+        self.committer.erase(ops, purpose, Vec::new()).await?;
         Ok(Fate::Erased)
     }
 }

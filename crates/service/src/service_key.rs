@@ -1,8 +1,6 @@
 //! The service key: what API keys, account tags, hash and tokenize operators are keyed with.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
 use std::path::Path;
 
 use hkdf::Hkdf;
@@ -13,7 +11,8 @@ use oubliette_redact::{HashKey, TokenKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::error::{Result, ServiceError};
+use crate::error::Result;
+use crate::keyfile;
 
 /// Thirty-two random bytes that outlive every generation of the root key.
 ///
@@ -52,34 +51,7 @@ impl ServiceKey {
     /// # Errors
     /// `Configuration` if it cannot be read, can be read by others, or is not 32 bytes long.
     pub fn load(path: &Path) -> Result<Option<Self>> {
-        let unreadable = |cause: io::Error| {
-            ServiceError::configuration(format!(
-                "service key {} cannot be read: check its path and permissions",
-                path.display()
-            ))
-            .with_source(cause)
-        };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(unreadable(cause)),
-        };
-        if is_readable_by_others(&file).map_err(unreadable)? {
-            return Err(ServiceError::configuration(format!(
-                "service key {}: others than its owner may read it; run chmod 600 on it",
-                path.display()
-            )));
-        }
-        // One byte more than fits, to notice a file that is too long.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
-        file.take(33).read_to_end(&mut bytes).map_err(unreadable)?;
-        let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| {
-            ServiceError::configuration(format!(
-                "service key {} is not 32 bytes long: put the right file back",
-                path.display()
-            ))
-        })?;
-        Ok(Some(Self::from_bytes(bytes)))
+        Ok(keyfile::load(path, "service key")?.map(|bytes| Self::from_bytes(&bytes)))
     }
 
     /// Makes a new key and keeps it in a file that only its owner may read.
@@ -87,16 +59,7 @@ impl ServiceKey {
     /// # Errors
     /// `Configuration` if the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(ServiceError::no_randomness)?;
-        write_new(path, bytes.as_slice()).map_err(|cause| {
-            ServiceError::configuration(format!(
-                "service key {} cannot be created: check that its folder belongs to this user",
-                path.display()
-            ))
-            .with_source(cause)
-        })?;
-        Ok(Self::from_bytes(&bytes))
+        Ok(Self::from_bytes(&*keyfile::create(path, "service key")?))
     }
 
     /// What stands for an account where names must not.
@@ -136,43 +99,6 @@ impl fmt::Debug for ServiceKey {
 
 /// Extraction salt: keeps these keys apart from everything else the bytes might be used for.
 const SALT: &[u8] = b"oubliette/v1/service-key";
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // Beside it first: a crash must not leave half a key, which would be refused at every start.
-    let half = path.with_extension("new");
-    let _ = std::fs::remove_file(&half); // of an earlier crash
-    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&half)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    // A link, not a rename: an existing key is never replaced.
-    std::fs::hard_link(&half, path)?;
-    std::fs::remove_file(&half)?;
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-#[cfg(unix)]
-fn is_readable_by_others(file: &File) -> io::Result<bool> {
-    Ok(std::os::unix::fs::MetadataExt::mode(&file.metadata()?) & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_readable_by_others(_: &File) -> io::Result<bool> {
-    Ok(false)
-}
 
 #[cfg(test)]
 mod tests {

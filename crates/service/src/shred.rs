@@ -1,21 +1,28 @@
 //! Forgetting because someone asked: audit, mark, erase the key, strike off, answer.
 
-use oubliette_catalog::{AccountId, ExchangeId, Parts, PendingShred, SettingsChange, ShredTarget};
+use oubliette_catalog::{
+    AccountId, ExchangeId, Parts, PendingShred, SettingsChange, ShredReason, ShredTarget,
+};
 use oubliette_keytree::{Generation, Op};
+use oubliette_translog::{Reason, Receipt};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::access::Principal;
+use crate::committer::{Committed, Purpose};
 use crate::error::{Result, ServiceError};
 use crate::oubliette::{Inner, Oubliette};
+use crate::policy::new_tree;
 
 /// What a shred did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShredOutcome {
     /// How many keys were erased: 0 if all was gone already. A whole tree counts as one.
     pub shredded: u64,
     /// The generations of the root key before and after.
     pub generation: GenerationChange,
+    /// The proof that these keys were destroyed, for whoever asked; none if all was gone already.
+    pub receipt: Option<Receipt>,
 }
 
 /// From which generation of the root key to which.
@@ -31,6 +38,14 @@ pub struct GenerationChange {
 
 fn number<S: Serializer>(generation: &Generation, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(generation.number())
+}
+
+impl ShredOutcome {
+    fn of(shredded: u64, done: Committed) -> Self {
+        let Committed { generation, receipts } = done;
+        // Of one request at most two keys or one tree: one statement.
+        Self { shredded, generation, receipt: receipts.into_iter().next() }
+    }
 }
 
 impl Oubliette {
@@ -58,12 +73,12 @@ impl Oubliette {
             inner.finish_shreds().await?;
             let now = inner.tree.status()?.generation;
             let generation = GenerationChange { from: now, to: now };
-            return Ok(ShredOutcome { shredded: 0, generation });
+            return Ok(ShredOutcome { shredded: 0, generation, receipt: None });
         }
-        let generation = inner.erase_leaves(&pending).await?;
+        let done = inner.erase_leaves(&pending, Reason::Request).await?;
         let shredded = pending.len() as u64;
         inner.metrics.count(|counters| counters.shredded += shredded);
-        Ok(ShredOutcome { shredded, generation })
+        Ok(ShredOutcome::of(shredded, done))
     }
 
     /// Forgets everything captured so far, at a cost that does not depend on how much that is. The
@@ -84,14 +99,16 @@ impl Oubliette {
         let off = SettingsChange { capture: Some(false), ..SettingsChange::default() };
         let settings = inner.catalog.change_settings(account, off, &by.actor(), now).await?;
         if let Some(policy) = policy.as_mut() {
-            policy.settings = settings;
+            policy.settings = settings.clone();
         }
         let pending = inner.catalog.mark_account_shredded(account, now).await?;
         inner.leases.drop_account(gate.tag).await;
-        let ops = vec![Op::PruneAccount(gate.tag), Op::CreateAccount(gate.tag)];
-        let generation = inner.committer.commit_shreds(ops, vec![pending.id]).await?;
+        let mut ops = vec![Op::PruneAccount(gate.tag)];
+        ops.extend(new_tree(gate.tag, &settings, now));
+        let purpose = Purpose { reason: Reason::Account, requested_at: pending.since };
+        let done = inner.committer.erase(ops, purpose, vec![pending.id]).await?;
         inner.metrics.count(|counters| counters.shredded += 1);
-        Ok(ShredOutcome { shredded: 1, generation })
+        Ok(ShredOutcome::of(1, done))
     }
 
     /// Forgets everything of an account and closes it for good: its settings, tickets, grants and
@@ -109,9 +126,10 @@ impl Oubliette {
         *policy = None;
         inner.leases.drop_account(gate.tag).await;
         let ops = vec![Op::PruneAccount(gate.tag)];
-        let generation = inner.committer.commit_shreds(ops, vec![pending.id]).await?;
+        let purpose = Purpose { reason: Reason::Account, requested_at: pending.since };
+        let done = inner.committer.erase(ops, purpose, vec![pending.id]).await?;
         inner.metrics.count(|counters| counters.shredded += 1);
-        Ok(ShredOutcome { shredded: 1, generation })
+        Ok(ShredOutcome::of(1, done))
     }
 
     /// The size and the generation of the key state.
@@ -149,8 +167,12 @@ impl Inner {
             after = Some(last.id);
             let (leaves, trees): (Vec<_>, Vec<_>) =
                 pending.into_iter().partition(|shred| matches!(shred.target, ShredTarget::Leaf(_)));
-            if !leaves.is_empty() {
-                self.erase_leaves(&leaves).await?;
+            for reason in [ShredReason::Shredded, ShredReason::Replaced, ShredReason::Orphaned] {
+                let of_it = leaves.iter().filter(|shred| shred.reason == reason).cloned();
+                let of_it: Vec<_> = of_it.collect();
+                if !of_it.is_empty() {
+                    self.erase_leaves(&of_it, logged(reason)).await?;
+                }
             }
             for shred in &trees {
                 self.erase_tree(shred).await?;
@@ -172,7 +194,7 @@ impl Inner {
         }
     }
 
-    async fn erase_leaves(&self, pending: &[PendingShred]) -> Result<GenerationChange> {
+    async fn erase_leaves(&self, pending: &[PendingShred], reason: Reason) -> Result<Committed> {
         let ops = pending.iter().map(|shred| {
             let tag = self.key.account_tag(&shred.account);
             match shred.target {
@@ -181,18 +203,21 @@ impl Inner {
             }
         });
         let ids = pending.iter().map(|shred| shred.id).collect();
-        self.committer.commit_shreds(ops.collect(), ids).await
+        let requested_at = pending.iter().map(|shred| shred.since).min().unwrap_or_default();
+        self.committer.erase(ops.collect(), Purpose { reason, requested_at }, ids).await
     }
 
     /// Erases a whole tree, with nothing under way in it, unless someone else has done so since the
     /// list was read: by now there may be new leaves in use.
     async fn erase_tree(&self, shred: &PendingShred) -> Result<()> {
+        let purpose = Purpose { reason: Reason::Account, requested_at: shred.since };
         let gate = match self.policies.gate(&shred.account).await {
             Ok(gate) => gate,
             Err(error) if error.kind() == crate::ServiceErrorKind::NotFound => {
                 // Closed, so there is nothing new and nothing under way.
                 let tag = self.key.account_tag(&shred.account);
-                self.committer.commit_shreds(vec![Op::PruneAccount(tag)], vec![shred.id]).await?;
+                let ops = vec![Op::PruneAccount(tag)];
+                self.committer.erase(ops, purpose, vec![shred.id]).await?;
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -205,11 +230,20 @@ impl Inner {
         }
         self.leases.drop_account(gate.tag).await;
         let mut ops = vec![Op::PruneAccount(gate.tag)];
-        if policy.is_ok() {
-            ops.push(Op::CreateAccount(gate.tag));
+        if let Some(policy) = policy.ok().as_deref().and_then(Option::as_ref) {
+            ops.extend(new_tree(gate.tag, &policy.settings, self.now_ms()));
         }
-        self.committer.commit_shreds(ops, vec![shred.id]).await?;
+        self.committer.erase(ops, purpose, vec![shred.id]).await?;
         Ok(())
+    }
+}
+
+/// The log's word for it.
+fn logged(reason: ShredReason) -> Reason {
+    match reason {
+        ShredReason::Shredded => Reason::Request,
+        ShredReason::Replaced => Reason::Reredaction,
+        _ => Reason::Unfinished,
     }
 }
 

@@ -36,6 +36,29 @@ impl RetentionClass {
         }
     }
 
+    /// The classes that segments are put into: few enough that their segments are not many small
+    /// ones and that their rules fit into any bucket, close enough that ciphertext whose key is
+    /// gone stays less than as long again. A sweep takes it out before.
+    pub const LADDER: [u16; 24] = [
+        1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365, 548, 730, 1096, 1826,
+        3653, 36_500,
+    ];
+
+    /// The shortest class.
+    pub const SHORTEST: Self = Self(Self::LADDER[0]);
+
+    /// The class for bodies of this retention: the shortest of [`LADDER`](Self::LADDER) that is
+    /// long enough.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` as [`days`](Self::days).
+    pub fn for_retention(days: u32) -> Result<Self, StoreError> {
+        let Self(exact) = Self::days(days)?;
+        let class = Self::LADDER.into_iter().find(|class| *class >= exact);
+        Ok(Self(class.expect("the longest is the longest there is")))
+    }
+
     /// The number of days.
     #[must_use]
     pub fn get(self) -> u16 {

@@ -18,7 +18,7 @@
 //! use std::time::Duration;
 //!
 //! use oubliette_store::{
-//!     FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
+//!     FileStore, FolderStore, LifecycleRule, ObjectStore, RetentionClass, Spool, SpoolLimits,
 //! };
 //!
 //! # use oubliette_keytree::{AccountTag, Hour, LeafAddress, LeafKey};
@@ -61,7 +61,7 @@
 //!   folder, has been synced. A file whose write or sync fails is never written or synced again;
 //!   its appends fail, what it had acknowledged before is copied to a fresh file.
 //! - A spool file goes only after every byte of it has been checked against the SHA-256 of its
-//!   trailer, uploaded, and the object's size confirmed.
+//!   trailer, uploaded, read back and compared.
 //! - An upload may be repeated at will. No conditional request is made.
 //! - A file that is not as it was written is kept in `damaged/` and reported; its whole records go
 //!   on under their old places.
@@ -85,10 +85,12 @@ pub mod testing;
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{ObjectKey, RetentionClass, SegmentId};
 pub use object::{
-    FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore, S3Settings,
-    S3Store, list_all,
+    Check, FileStore, FolderStore, LifecycleRule, MemoryStore, ObjectInfo, ObjectPage, ObjectStore,
+    S3Settings, S3Store, Verdict, check_store, list_all,
 };
-pub use segment::{IndexEntry, Location, SegmentIndex, read_record};
+pub use segment::{
+    IndexEntry, Location, SegmentIndex, read_record, read_records, segment_overhead,
+};
 pub use spool::{
     Clock, DamagedFile, Flushed, Recovered, RecoveredRecord, RecoveredSegment, Spool, SpoolLimits,
     SpoolStatus,

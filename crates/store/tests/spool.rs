@@ -17,7 +17,7 @@ use oubliette_seal::{Expected, Opener, Place, SealedBody, Sealer};
 use oubliette_store::testing::{FailingStore, Faults};
 use oubliette_store::{
     Clock, FolderStore, Location, MemoryStore, ObjectStore, RetentionClass, S3Settings, S3Store,
-    SegmentIndex, Spool, SpoolLimits, StoreErrorKind, list_all, read_record,
+    SegmentIndex, Spool, SpoolLimits, StoreErrorKind, list_all, read_record, segment_overhead,
 };
 use proptest::prelude::*;
 
@@ -155,8 +155,13 @@ async fn locations_that_no_record_has_are_refused() {
 async fn acknowledged_means_readable_while_the_object_store_misbehaves() {
     for seed in 0..4 {
         let dir = tempfile::tempdir().unwrap();
-        let faults =
-            Faults { fail: 25, lose_reply: 25, delay: 50, longest_delay: Duration::from_millis(5) };
+        let faults = Faults {
+            fail: 25,
+            lose_reply: 25,
+            corrupt: 5,
+            delay: 50,
+            longest_delay: Duration::from_millis(5),
+        };
         let memory = Arc::new(MemoryStore::new());
         let store = Arc::new(FailingStore::new(memory.clone(), seed, faults));
         let spool = Arc::new(open(dir.path(), limits(), store.clone()).await);
@@ -484,5 +489,129 @@ async fn segments_of_version_1_stay_readable() {
             )
             .unwrap();
         assert_eq!(opened.bytes().len(), 60);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_records_take_few_requests_and_fail_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = Arc::new(MemoryStore::new());
+    let store = Arc::new(FailingStore::new(memory.clone(), 1, Faults::default()));
+    let spool = open(dir.path(), limits(), store.clone()).await;
+    let records: Vec<_> = (0..60).map(|number| sealed(number, 3000)).collect();
+    let bytes: Vec<_> = records.iter().map(|record| record.record().to_vec()).collect();
+    let records = records.into_iter().map(|record| (record, class(7))).collect();
+    let mut locations = spool.append_all(records).await.unwrap();
+    assert_eq!(spool.flush(SOON).await.unwrap().left, 0);
+    let segments = list_all(&*memory, "").await.unwrap();
+    assert!((3..6).contains(&segments.len()), "{}", segments.len());
+
+    let before = store.calls();
+    let mut reversed = locations.clone();
+    reversed.reverse();
+    let read = spool.read_all(&reversed).await;
+    assert_eq!(store.calls() - before, segments.len() as u64, "one GET for each segment");
+    for (read, expected) in read.into_iter().zip(bytes.iter().rev()) {
+        assert_eq!(read.unwrap(), expected);
+    }
+
+    // Some lie in the spool, some in the store, one is nowhere, one is damaged, one is no location.
+    let local = spool.append(sealed(60, 100), class(7)).await.unwrap();
+    let nowhere = Location {
+        object_key: "r7/2026/10/31/12/01M68X9EG00000000000000001.seg".parse().unwrap(),
+        ..locations[0]
+    };
+    let off = Location { offset: locations[1].offset + 1, ..locations[1] };
+    let none = Location { offset: 3, ..locations[1] };
+    let beyond = Location { offset: 1 << 40, ..locations[0] };
+    locations.truncate(1);
+    locations.extend([local, nowhere, off, none, beyond, local]);
+    let kinds: Vec<_> = spool
+        .read_all(&locations)
+        .await
+        .into_iter()
+        .map(|read| read.map_or_else(|error| Some(error.kind()), |_| None))
+        .collect();
+    use StoreErrorKind::{Damaged, Invalid, NotFound};
+    let expected = [None, None, Some(NotFound), Some(Damaged), Some(Invalid), Some(Damaged), None];
+    assert_eq!(kinds, expected);
+    assert!(spool.read_all(&[]).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_are_the_same_records_in_segments_of_their_class() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = Arc::new(MemoryStore::new());
+    let spool = open(dir.path(), limits(), memory.clone()).await;
+    let mut originals = Vec::new();
+    for (number, days) in [(0, 7), (1, 30), (2, 7)] {
+        originals.push(spool.append(sealed(number, 3000), class(days)).await.unwrap());
+    }
+    assert_eq!(spool.flush(SOON).await.unwrap().left, 0);
+    let gone = Location { offset: originals[0].offset + 1, ..originals[0] };
+    let copies = spool.copy_all(&[originals[0], gone, originals[1], originals[2]]).await.unwrap();
+    let [Some(first), None, Some(second), Some(third)] = copies[..] else { panic!("{copies:?}") };
+    for (original, copy) in originals.iter().zip([first, second, third]) {
+        assert_ne!(original.object_key, copy.object_key);
+        assert_eq!(original.object_key.class(), copy.object_key.class());
+        assert!(spool.holds(&copy.object_key) && !spool.holds(&original.object_key));
+        assert_eq!(spool.read(original).await.unwrap(), spool.read(&copy).await.unwrap());
+    }
+    let before = spool.read(&second).await.unwrap();
+    assert_eq!(spool.flush(SOON).await.unwrap().left, 0);
+    for original in &originals {
+        memory.delete(&original.object_key).await.unwrap();
+    }
+    assert!(spool.read(&second).await.unwrap() == before);
+}
+
+#[tokio::test]
+async fn an_index_is_read_whole_or_from_both_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = Arc::new(MemoryStore::new());
+    let store = Arc::new(FailingStore::new(memory.clone(), 1, Faults::default()));
+    let large = SpoolLimits { segment_bytes: 8 << 20, max_age: SOON, ..limits() };
+    let spool = open(dir.path(), large, store.clone()).await;
+    // Small, larger than what is read at once, with an index larger than that.
+    for (count, len, calls) in [(3, 100, 1), (100, 3000, 2), (4000, 40, 3)] {
+        let records = (0..count).map(|number| (sealed(number, len), class(7))).collect();
+        let locations = spool.append_all(records).await.unwrap();
+        assert_eq!(spool.flush(SOON).await.unwrap().left, 0);
+        let key = locations[0].object_key;
+        let size = memory.size(&key).await.unwrap();
+        let before = store.calls();
+        let index = SegmentIndex::fetch_sized(&*store, &key, size).await.unwrap();
+        assert_eq!(store.calls() - before, calls);
+        let found: Vec<_> = index.entries().iter().map(|entry| entry.location(key)).collect();
+        assert_eq!(found, locations);
+        let whole = memory.get_range(&key, 0..size).await.unwrap();
+        assert_eq!(SegmentIndex::verify(&whole).unwrap(), index);
+        let records: u64 = index.entries().iter().map(|entry| u64::from(entry.len)).sum();
+        assert_eq!(records + segment_overhead(count.into()), size);
+        for wrong in [0, 99, size - 1] {
+            assert!(SegmentIndex::fetch_sized(&*store, &key, wrong).await.is_err());
+        }
+    }
+}
+
+/// An index may be whole and lie: its checksums are right and its records are not.
+#[test]
+fn a_record_that_is_not_what_the_index_says_is_found_by_verifying() {
+    use sha2::{Digest as _, Sha256};
+    let segment = segment().to_vec();
+    let index = SegmentIndex::verify(&segment).unwrap();
+    let entry = index.entries()[1];
+    let entries_at = segment.len() - 64 - 3 * 36;
+    for at in [entry.offset as usize + 30, entries_at + 36 + 20] {
+        let mut lying = segment.clone();
+        lying[at] ^= 1;
+        let end = lying.len();
+        let crc = crc32c::crc32c(&lying[entries_at..end - 64]);
+        lying[end - 48..end - 44].copy_from_slice(&crc.to_be_bytes());
+        let digest = Sha256::digest(&lying[..end - 40]);
+        lying[end - 40..end - 8].copy_from_slice(&digest);
+        assert!(SegmentIndex::parse(&lying).is_ok());
+        let error = SegmentIndex::verify(&lying).unwrap_err();
+        assert!(error.to_string().contains(&format!("record at {}", entry.offset)), "{error}");
     }
 }

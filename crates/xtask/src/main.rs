@@ -8,6 +8,7 @@
 
 mod bench;
 mod cache;
+mod dictionary;
 mod fuzz;
 mod prerequisite;
 mod process;
@@ -15,6 +16,7 @@ mod sdk;
 mod server;
 mod tally;
 mod test;
+mod thief;
 
 use std::process::{Command, ExitCode};
 
@@ -43,6 +45,8 @@ enum Chore {
     Ci,
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
+    TrainDictionary(dictionary::Arguments),
+    Thief(thief::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Chore::Ci => process::run(Command::new(workspace_root().join(".ci").join("run"))),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
+        Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
+        Chore::Thief(arguments) => thief::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

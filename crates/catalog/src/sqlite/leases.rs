@@ -27,3 +27,14 @@ pub(super) fn next(connection: &Connection, hour: Hour) -> Result<u16> {
     })?;
     u16::try_from(next - 1).map_err(|_| Fault::Unreadable("lease number"))
 }
+
+/// Never goes back.
+pub(super) fn skip(connection: &Connection, hour: Hour, through: u16) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO leases (hour, next) VALUES (?1, ?2)
+             ON CONFLICT (hour) DO UPDATE SET next = max(next, excluded.next)",
+        )?
+        .execute([i64::from(hour.number()), i64::from(through) + 1])?;
+    Ok(())
+}

@@ -14,6 +14,7 @@ mod pages;
 mod readers;
 mod reading;
 mod schema;
+mod segments;
 mod tickets;
 mod turn;
 mod writer;
@@ -21,7 +22,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use oubliette_keytree::{Hour, LeafAddress};
@@ -31,7 +32,9 @@ use self::{readers::Readers, turn::Turns, writer::Writer};
 use crate::{
     account::{Account, AccountId, Settings, SettingsChange},
     audit::{AuditEvent, AuditRow},
-    capture::{Capture, Entry, Part, Parts, ReplaceOutcome, Replacement},
+    capture::{
+        Capture, Entry, LiveSegment, Location, Part, Parts, Relocation, ReplaceOutcome, Replacement,
+    },
     catalog::Catalog,
     error::CatalogError,
     exchange::{ExchangeId, ExchangeRecord, NewExchange},
@@ -230,6 +233,28 @@ impl Catalog for SqliteCatalog {
 
     async fn complete_shreds(&self, ids: Vec<u64>) -> Result<()> {
         self.writer.run(move |c| forgetting::complete(c, &ids)).await
+    }
+
+    async fn live_segments(&self) -> Result<HashMap<String, LiveSegment>> {
+        self.readers.run(segments::live).await
+    }
+
+    async fn locations(
+        &self,
+        account: &AccountId,
+        addresses: Vec<LeafAddress>,
+    ) -> Result<Vec<Option<Location>>> {
+        let account = account.clone();
+        let read = move |c: &_| segments::locations(c, &accounts::known(c, &account)?, &addresses);
+        self.readers.run(read).await
+    }
+
+    async fn relocate(&self, moves: Vec<Relocation>) -> Result<u64> {
+        self.writer.run(move |c| segments::relocate(c, &moves)).await
+    }
+
+    async fn skip_leases(&self, hour: Hour, through: u16) -> Result<()> {
+        self.writer.run(move |c| leases::skip(c, hour, through)).await
     }
 
     async fn next_lease(&self, hour: Hour) -> Result<u16> {

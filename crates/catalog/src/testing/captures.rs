@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     account::AccountId,
-    capture::{CaptureState, Entry, Part, Parts, ReplaceOutcome, Replacement},
+    capture::{
+        CaptureState, Entry, LiveSegment, Location, Part, Parts, Relocation, ReplaceOutcome,
+        Replacement,
+    },
     catalog::Catalog,
     error::CatalogErrorKind::{Conflict, Invalid, NotFound},
     exchange::{Exchange, NewExchange},
@@ -22,6 +25,7 @@ pub(super) async fn all(bench: &dyn Bench) {
     a_batch_is_one(bench).await;
     the_second_part_later(bench).await;
     replacing(bench).await;
+    moving(bench).await;
     listing(bench).await;
     many_at_once(bench).await;
 }
@@ -186,6 +190,59 @@ async fn replacing(bench: &dyn Bench) {
     let mut another_hour = replacement.clone();
     another_hour.new.address = leaf_in(500_001, 1);
     refused(catalog.replace_location(another_hour, NOW), Invalid).await;
+}
+
+async fn moving(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    let other = account("other");
+    catalog.create_account(&other, NOW).await.unwrap();
+    let id = "01JSEGMENT";
+    enter(&*catalog, vec![both(&acme, "x1", NOW, 1), both(&other, "x1", NOW, 2)]).await;
+    enter(&*catalog, vec![both(&acme, "old", NOW - 3 * HOUR_MS, 3)]).await;
+    let live = |captures, bytes| LiveSegment { captures, bytes };
+    let segments = catalog.live_segments().await.unwrap();
+    assert_eq!(segments, [(id.to_owned(), live(6, 6000))].into());
+
+    let before = catalog.locations(&acme, vec![leaf(2), leaf(99), leaf(3)]).await.unwrap();
+    let [Some(from), None, Some(_)] = &before[..] else { panic!("{before:?}") };
+    let to = Location {
+        segment: "01JANOTHER".into(),
+        object: "r7/2027/01/15/09/01JANOTHER.seg".into(),
+        offset: 64,
+        len: 1000,
+    };
+    let relocation = |account: &AccountId, address, from: &Location| Relocation {
+        account: account.clone(),
+        address,
+        from: from.clone(),
+        to: to.clone(),
+    };
+    let moves = vec![
+        relocation(&acme, leaf(2), from),
+        relocation(&acme, leaf(3), &to),   // it does not lie there
+        relocation(&acme, leaf(99), from), // there is none
+        relocation(&account("nobody"), leaf(2), from),
+    ];
+    assert_eq!(catalog.relocate(moves.clone()).await.unwrap(), 1);
+    assert_eq!(catalog.relocate(moves).await.unwrap(), 0, "done already");
+    let moved = catalog.capture(&acme, &exchange_id("x1"), Part::Request).await.unwrap();
+    assert_eq!((moved.location.as_ref(), moved.address), (Some(&to), leaf(2)));
+    let segments = catalog.live_segments().await.unwrap();
+    assert_eq!(segments[id], live(5, 5000));
+    assert_eq!(segments["01JANOTHER"], live(1, 1000));
+
+    // However they die, they no longer count.
+    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Response, NOW).await.unwrap();
+    catalog.mark_expired_before(&acme, leaf(0).hour(), NOW).await.unwrap();
+    assert_eq!(catalog.live_segments().await.unwrap()[id], live(2, 2000));
+    assert_eq!(catalog.locations(&acme, vec![leaf(3)]).await.unwrap(), [None]);
+    catalog.mark_account_shredded(&other, NOW).await.unwrap();
+    assert!(!catalog.live_segments().await.unwrap().contains_key(id));
+    catalog.remove_account(&acme, NOW).await.unwrap();
+    assert!(catalog.live_segments().await.unwrap().is_empty());
+    refused(catalog.locations(&acme, vec![leaf(2)]), NotFound).await;
+    let again = vec![relocation(&acme, leaf(2), &to)];
+    assert_eq!(catalog.relocate(again).await.unwrap(), 0);
 }
 
 async fn listing(bench: &dyn Bench) {

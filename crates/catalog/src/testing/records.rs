@@ -9,7 +9,7 @@ use super::{Bench, NOW, account, both, enter, exchange_id, hour, refused, with_a
 use crate::{
     account::{AccountId, SettingsChange},
     audit::{AuditEvent, AuditRow},
-    error::CatalogErrorKind::{Conflict, NotFound},
+    error::CatalogErrorKind::{Conflict, Exhausted, NotFound},
     job::{Job, JobState},
     page::{CaptureFilter, Order},
 };
@@ -153,6 +153,11 @@ async fn leases(bench: &dyn Bench) {
     assert_eq!(all, (0..=100).collect(), "none twice");
     let catalog = bench.reopen(catalog).await;
     assert_eq!(catalog.next_lease(hour(7)).await.unwrap(), 101, "nor after a restart");
+    catalog.skip_leases(hour(7), 200).await.unwrap();
+    catalog.skip_leases(hour(7), 20).await.unwrap();
+    assert_eq!(catalog.next_lease(hour(7)).await.unwrap(), 201, "those that were seen are gone");
+    catalog.skip_leases(hour(9), u16::MAX).await.unwrap();
+    refused(catalog.next_lease(hour(9)), Exhausted).await;
 }
 
 async fn all_of_it_stays(bench: &dyn Bench) {

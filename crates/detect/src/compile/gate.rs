@@ -7,8 +7,9 @@ use regex_automata::nfa::thompson::NFA;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::literals::Prefixes;
-use super::signal;
+use super::{shape, signal};
 use crate::byteset::ByteSet;
+use crate::lexicon::Starts;
 use crate::pack::RuleSyntax;
 use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
 
@@ -17,13 +18,12 @@ use crate::prefilter::{DIGIT_RUN, TOKEN_RUN, Window, is_token_byte};
 pub(crate) enum Gate {
     /// Every match holds a run of digits that begins at most `reach` bytes behind its start.
     Digits { reach: usize },
+    /// Every match holds a digit at most `reach` bytes behind its start.
+    Digit { reach: usize },
     /// Every match holds a run of token bytes that begins at most `reach` bytes behind its start.
     Token { reach: usize },
     /// The same; the run holds a digit, and the first bytes say less than the keyword that must stand near.
     TokenByKeyword { reach: usize },
-    /// Every match starts with one of these (ASCII case aside), and a run of token bytes with a digit in it
-    /// begins at most `reach` bytes behind.
-    TokenByPrefix { literals: Vec<Vec<u8>>, reach: usize },
     /// Every match starts where the text does.
     Start,
     /// Every match starts with one of these (ASCII case aside).
@@ -33,6 +33,9 @@ pub(crate) enum Gate {
     /// Every match holds one of these (ASCII case aside), with only bytes of `before`, and at most `reach`
     /// of them, between its start and there.
     Inner { literals: Vec<Vec<u8>>, before: ByteSet, reach: usize },
+    /// The same of a byte that is common: it and its neighbours are of a shape, and `ahead` says which of these
+    /// it is.
+    InnerShape { shape: Vec<ByteSet>, ahead: usize, before: ByteSet, reach: usize },
     /// Every match's first bytes are of a shape that text seldom has.
     Shape,
     /// Nothing cheap is known: the pattern is searched for in every haystack.
@@ -44,17 +47,15 @@ impl Gate {
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Digits { .. } => "a run of six digits",
+            Self::Digit { .. } => "a digit and its first characters",
             Self::Token { .. } => "a token of sixteen characters and its first characters",
             Self::TokenByKeyword { .. } => {
                 "a token of sixteen characters with a digit near a keyword"
             }
-            Self::TokenByPrefix { .. } => {
-                "a token of sixteen characters with a digit, and the literals it begins with before that"
-            }
             Self::Start => "the start of the text",
             Self::Prefix(_) => "the literals it begins with",
             Self::Keywords => "its keywords",
-            Self::Inner { .. } => "a literal inside it",
+            Self::Inner { .. } | Self::InnerShape { .. } => "a literal inside it",
             Self::Shape => "its first characters",
             Self::Open => "nothing",
         }
@@ -65,6 +66,9 @@ impl Gate {
 /// generous one costs all of them.
 const DIGITS_REACH: usize = 12;
 const TOKEN_REACH: usize = 12;
+/// How far a lone digit may stand behind the start of a match.
+pub(super) const DIGIT_REACH: usize = 16;
+const NEAR_DIGIT: usize = 4;
 /// Where a keyword leads, each rule has a reach of its own.
 const LED_TOKEN_REACH: usize = 128;
 
@@ -73,9 +77,23 @@ const TELLING: f32 = 1e-5;
 /// A shape that is as frequent as this is not worth a window.
 const SELDOM: f32 = 2e-3;
 
-pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax) -> Gate {
+pub(super) fn choose(
+    hir: &Hir,
+    nfa: &NFA,
+    shape: &[ByteSet],
+    rule: &RuleSyntax,
+    starts: Starts,
+) -> Gate {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Gate::Start;
+    }
+    // What begins words is found with all other words at no price.
+    let literals = prefixes(hir);
+    let tells = |literal: &Vec<u8>| literal.len() >= TELLING_PREFIX;
+    if starts != Starts::Anywhere
+        && let Some(literals) = literals.as_ref().filter(|literals| literals.iter().all(tells))
+    {
+        return Gate::Prefix(literals.clone());
     }
     let has_keywords = !rule.keywords.is_empty();
     if has_keywords
@@ -84,6 +102,15 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
         && let Some(reach) = token_value(hir)
     {
         return Gate::TokenByKeyword { reach };
+    }
+    // So are rare letters in the middle nearly, where runs without them are not.
+    let inside = inner(hir, &is_rare);
+    if let Some(Gate::Inner { literals: inner, .. }) = &inside
+        && literals.is_none()
+        && inner.iter().all(tells)
+        && inner.iter().all(|text| Window::literal_chance(text) < TELLING)
+    {
+        return inside.expect("it was there a moment ago");
     }
     // A match shorter than a run cannot hold one.
     let min_len = hir.properties().minimum_len().unwrap_or(0);
@@ -98,23 +125,42 @@ pub(super) fn choose(hir: &Hir, nfa: &NFA, shape: &[ByteSet], rule: &RuleSyntax)
     {
         return Gate::Digits { reach };
     }
-    if let Some(literals) = prefixes(hir) {
-        return match token_value(hir) {
-            Some(reach) if rule.min_digits > 0 => Gate::TokenByPrefix { literals, reach },
-            _ => Gate::Prefix(literals),
-        };
+    if let Some(literals) = literals {
+        return Gate::Prefix(literals);
     }
-    if let Some(inner) = inner(hir, &is_rare) {
+    if let Some(inner) = inside {
         return inner; // before keywords, which only say that a match is somewhere around
     }
     if has_keywords {
         return Gate::Keywords;
     }
-    if is_seldom(shape) {
-        return Gate::Shape;
+    // The further a digit may be, the more places each leads to.
+    let digit = signal::digit(nfa, DIGIT_REACH);
+    match digit {
+        Some(reach) if reach <= NEAR_DIGIT || !is_seldom(shape) => return Gate::Digit { reach },
+        _ if is_seldom(shape) => return Gate::Shape,
+        _ => {}
     }
-    // Better than nothing: a colon after a few bytes of one kind.
-    inner(hir, &|literal| literal == b":").unwrap_or(Gate::Open)
+    // Better than nothing: a colon after a few bytes of one kind, and what must follow.
+    colon(hir).unwrap_or(Gate::Open)
+}
+
+fn colon(hir: &Hir) -> Option<Gate> {
+    let Gate::Inner { before, reach, .. } = inner(hir, &|literal| literal == b":")? else {
+        return None;
+    };
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let at = parts.iter().position(|part| exact(&[part]).is_some_and(|texts| texts == [b":"]))?;
+    let rest = Hir::concat(parts[at + 1..].iter().map(|&part| part.clone()).collect());
+    let mut shape = Vec::new();
+    if parts[..at].iter().any(|part| part.properties().minimum_len() > Some(0)) {
+        shape.push(before);
+    }
+    let ahead = shape.len();
+    shape.push(ByteSet::either_case(b':'));
+    shape.extend(shape::of(&super::automaton(&rest, None).ok()?));
+    Some(Gate::InnerShape { shape, ahead, before, reach })
 }
 
 /// What a pattern looks at before the group that is its value, if that is little: the fewest and the most
@@ -186,6 +232,8 @@ pub(crate) fn is_telling(shape: &[ByteSet]) -> bool {
     Window::least_chance(shape) < TELLING
 }
 
+/// Prefixes as long as this say more than a run.
+const TELLING_PREFIX: usize = 4;
 /// Shorter prefixes are hit too often; their shape says more.
 const MIN_PREFIX: usize = 3;
 fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
@@ -202,13 +250,18 @@ fn inner(hir: &Hir, is_rare: &dyn Fn(&[u8]) -> bool) -> Option<Gate> {
     flatten(hir, &mut parts);
     let mut before = ByteSet::EMPTY;
     let mut reach = Some(0usize);
-    for part in parts {
-        if let Some(literals) = exact(part)
+    for at in 0..parts.len() {
+        // Letters that match in either case are parts of their own.
+        let joined = (1..=(parts.len() - at).min(MAX_JOINED))
+            .map_while(|count| exact(&parts[at..at + count]))
+            .last();
+        if let Some(literals) = joined
             && reach != Some(0)
             && literals.iter().all(|literal| is_rare(literal))
         {
             return Some(Gate::Inner { literals, before, reach: reach.unwrap_or(usize::MAX) });
         }
+        let part = parts[at];
         bytes_in(part, &mut before);
         reach = match (reach, part.properties().maximum_len()) {
             (Some(sum), Some(more)) => sum.checked_add(more),
@@ -229,8 +282,12 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
     }
 }
 
-fn exact(part: &Hir) -> Option<Vec<Vec<u8>>> {
-    let prefixes = Prefixes::of(part).filter(Prefixes::is_exact)?;
+/// As many parts are joined to a literal.
+const MAX_JOINED: usize = 16;
+
+fn exact(parts: &[&Hir]) -> Option<Vec<Vec<u8>>> {
+    let joined = Hir::concat(parts.iter().map(|&part| part.clone()).collect());
+    let prefixes = Prefixes::of(&joined).filter(Prefixes::is_exact)?;
     let literals = prefixes.into_literals();
     literals.iter().all(|literal| !literal.is_empty()).then_some(literals)
 }
@@ -299,8 +356,10 @@ mod tests {
         assert!(matches!(gate("pattern = '[a-z]{1,9}://[a-z.]+'"),
             Gate::Inner { literals, reach: 9, .. } if literals == [b"://"]));
         assert_eq!(gate("pattern = '[a-z]{3}-[a-z]'"), Gate::Open);
+        assert_eq!(gate("pattern = '[a-z]{3}-[0-9]'"), Gate::Digit { reach: 4 });
         assert_eq!(gate("pattern = '\\A[a-z]+'"), Gate::Start);
-        assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Shape);
+        assert_eq!(gate("pattern = '[A-Z]{2}[0-9]{2}[A-Z]'"), Gate::Digit { reach: 2 });
+        assert_eq!(gate("pattern = '[A-Z]{4}'"), Gate::Shape);
         assert!(matches!(gate("pattern = '0x[0-9a-f]{40}'"), Gate::Token { reach: 0 }));
         assert!(matches!(
             gate("pattern = '[0-9]{3}-[0-9]{2}-[0-9]{4}'"),

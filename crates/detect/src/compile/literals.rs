@@ -6,13 +6,13 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// More alternatives than this are better told by their shape.
-const MAX_LITERALS: usize = 64;
+const MAX_LITERALS: usize = 128;
 /// Longer literals say no more.
 const MAX_LEN: usize = 24;
 /// Literals of this length are seldom enough.
 const ENOUGH: usize = 6;
 /// What is cut is not cut shorter.
-const MIN_LEN: usize = 4;
+const MIN_LEN: usize = 5;
 /// More than this are not worth sorting out.
 const MANY: usize = 1024;
 /// A class of more bytes than this, case aside, ends a literal.
@@ -212,9 +212,12 @@ mod tests {
         assert_eq!(literals("x?y"), ["xy", "y"]);
         assert_eq!(literals("(?:a|bc)[0-9]"), ["a", "bc"]);
         assert_eq!(literals("[a-z]b"), [""]);
-        assert!(literals("[abc][abc][abc][abc][abc]").iter().all(|literal| literal.len() == 3));
+        assert!(literals("[abc][abc][abc][abc][abc]").iter().all(|literal| literal.len() == 4));
         let many =
             literals("(?:token|secret|credential)[-_. ]?(?:id|key|value)[-_. ]?(?:old|new|last)");
-        assert!(many.len() <= MAX_LITERALS && many.contains(&"credenti".to_owned()), "{many:?}");
+        assert!(
+            many.len() <= MAX_LITERALS && many.contains(&"credential_value".to_owned()),
+            "{many:?}"
+        );
     }
 }

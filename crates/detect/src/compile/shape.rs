@@ -14,47 +14,66 @@ pub(crate) const PLACES: usize = 16;
 pub(super) fn of(nfa: &NFA) -> Vec<ByteSet> {
     let mut shape = Vec::with_capacity(PLACES);
     let mut places = vec![nfa.start_anchored()];
-    let mut seen = vec![false; nfa.states().len()];
     while shape.len() < PLACES {
-        let mut set = ByteSet::EMPTY;
-        let mut next: Vec<StateID> = Vec::new();
-        seen.fill(false);
-        while let Some(id) = places.pop() {
-            if std::mem::replace(&mut seen[id.as_usize()], true) {
-                continue;
-            }
-            match nfa.state(id) {
-                State::ByteRange { trans } => {
-                    set.insert_range(trans.start, trans.end);
-                    next.push(trans.next);
-                }
-                State::Sparse(sparse) => {
-                    for trans in &sparse.transitions {
-                        set.insert_range(trans.start, trans.end);
-                        next.push(trans.next);
-                    }
-                }
-                State::Dense(dense) => {
-                    for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
-                        if to != StateID::ZERO {
-                            set.insert(byte);
-                            next.push(to);
-                        }
-                    }
-                }
-                State::Look { next, .. } | State::Capture { next, .. } => places.push(*next),
-                State::Union { alternates } => places.extend(alternates.iter().copied()),
-                State::BinaryUnion { alt1, alt2 } => places.extend([*alt1, *alt2]),
-                State::Fail => {}
-                State::Match { .. } => return shape, // a match may end here: no more is required
-            }
+        match step(nfa, &mut places, ByteSet::ALL) {
+            Some(set) => shape.push(set),
+            None => return shape, // a match may end here: no more is required
         }
-        next.sort_unstable();
-        next.dedup();
-        places = next;
-        shape.push(set);
     }
     shape
+}
+
+/// Every byte that may follow where a match starts with `literal`, ASCII case aside; `None` if nothing need.
+pub(super) fn after(nfa: &NFA, literal: &[u8]) -> Option<ByteSet> {
+    let mut places = vec![nfa.start_anchored()];
+    for &byte in literal {
+        step(nfa, &mut places, ByteSet::either_case(byte))?;
+    }
+    step(nfa, &mut places, ByteSet::ALL)
+}
+
+/// The bytes of `wanted` that lead on from these places, which become those that they lead to; `None` if a match
+/// may end here.
+fn step(nfa: &NFA, places: &mut Vec<StateID>, wanted: ByteSet) -> Option<ByteSet> {
+    let mut seen = vec![false; nfa.states().len()];
+    let mut set = ByteSet::EMPTY;
+    let mut next: Vec<StateID> = Vec::new();
+    let mut over = |first: u8, last: u8, to: StateID| {
+        let mut bytes = ByteSet::EMPTY;
+        bytes.insert_range(first, last);
+        let bytes = bytes.minus(ByteSet::ALL.minus(wanted));
+        if bytes != ByteSet::EMPTY {
+            set = set.union(bytes);
+            next.push(to);
+        }
+    };
+    while let Some(id) = places.pop() {
+        if std::mem::replace(&mut seen[id.as_usize()], true) {
+            continue;
+        }
+        match nfa.state(id) {
+            State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
+            State::Sparse(sparse) => {
+                sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
+            }
+            State::Dense(dense) => {
+                for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
+                    if to != StateID::ZERO {
+                        over(byte, byte, to);
+                    }
+                }
+            }
+            State::Look { next, .. } | State::Capture { next, .. } => places.push(*next),
+            State::Union { alternates } => places.extend(alternates.iter().copied()),
+            State::BinaryUnion { alt1, alt2 } => places.extend([*alt1, *alt2]),
+            State::Fail => {}
+            State::Match { .. } => return None,
+        }
+    }
+    next.sort_unstable();
+    next.dedup();
+    *places = next;
+    Some(set)
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ pub(super) fn token(nfa: &NFA, reach: usize) -> Option<usize> {
     walk(nfa, (TOKEN_RUN, reach), 0usize, step, |len| len)
 }
 
+/// How far behind the start of every match a digit stands at most.
+pub(super) fn digit(nfa: &NFA, reach: usize) -> Option<usize> {
+    walk(nfa, (1, reach), (), |(), byte| (!byte.is_ascii_digit()).then_some(()), |()| 0)
+}
+
 /// The first byte of each stretch that are all digits, or separators, or token bytes, or none of these.
 const KINDS: [u8; 15] = *b"\x00 !-./0:A[_`a{\x80";
 
@@ -143,6 +148,11 @@ mod tests {
             ("[A-Z]?[0-9]{6}|[a-z]", None),
         ] {
             assert_eq!(digits(&nfa(pattern), 8), expected, "{pattern}");
+        }
+        for (pattern, expected) in
+            [("[A-Z]{2}-?[0-9]", Some(3)), ("[a-z]+[0-9]", None), ("[a-z][0-9]?", None)]
+        {
+            assert_eq!(digit(&nfa(pattern), 8), expected, "{pattern}");
         }
         for (pattern, expected) in [
             ("ghp_[A-Za-z0-9]{36}", Some(0)),

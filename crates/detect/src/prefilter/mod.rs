@@ -11,6 +11,7 @@
 mod portable;
 mod runs;
 mod windows;
+mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -18,6 +19,7 @@ pub(crate) use runs::{DIGIT_RUN, Runs, Separated, TOKEN_RUN, is_token_byte};
 #[cfg(test)]
 use windows::PLACES;
 pub(crate) use windows::{Tables, Window, Windows};
+pub(crate) use words::{Word, Words};
 
 /// The number of bytes a block has: as many as a word has bits.
 pub(crate) const BLOCK: usize = 64;
@@ -31,6 +33,12 @@ pub(crate) struct Masks {
     pub(crate) token: u64,
     /// What may stand alone between digits, see [`runs::SEPARATORS`].
     pub(crate) separators: u64,
+    /// `[A-Za-z0-9]`
+    pub(crate) alphanumeric: u64,
+    /// `[A-Z]`
+    pub(crate) upper: u64,
+    /// The first bytes of characters beyond ASCII, as far as UTF-8 has them: 0xC0 and above.
+    pub(crate) lead: u64,
 }
 
 /// What the processor offers.

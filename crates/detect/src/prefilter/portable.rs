@@ -7,6 +7,9 @@ use super::{BLOCK, Masks, is_token_byte, padded};
 const DIGIT: u8 = 1;
 const TOKEN: u8 = 2;
 const SEPARATOR: u8 = 4;
+const ALPHANUMERIC: u8 = 8;
+const LEAD: u8 = 16;
+const UPPER: u8 = 32;
 
 /// The classes of every byte.
 const CLASSES: [u8; 256] = {
@@ -19,6 +22,15 @@ const CLASSES: [u8; 256] = {
         }
         if is_token_byte(b) {
             classes[byte] |= TOKEN;
+        }
+        if b.is_ascii_alphanumeric() {
+            classes[byte] |= ALPHANUMERIC;
+        }
+        if b.is_ascii_uppercase() {
+            classes[byte] |= UPPER;
+        }
+        if b >= 0xC0 {
+            classes[byte] |= LEAD;
         }
         byte += 1;
     }
@@ -50,6 +62,9 @@ fn masks(block: &[u8]) -> Masks {
         masks.digits |= (class & 1) << place;
         masks.token |= (class >> 1 & 1) << place;
         masks.separators |= (class >> 2 & 1) << place;
+        masks.alphanumeric |= (class >> 3 & 1) << place;
+        masks.lead |= (class >> 4 & 1) << place;
+        masks.upper |= (class >> 5 & 1) << place;
     }
     masks
 }

@@ -62,6 +62,8 @@ pub(crate) struct Runs {
     pub(crate) digits: Vec<Run>,
     /// Maximal runs of at least [`TOKEN_RUN`] token bytes.
     pub(crate) tokens: Vec<Run>,
+    /// Every digit, a bit for each byte.
+    every_digit: Vec<u64>,
     previous_digits: u64,
     previous_separators: u64,
     previous_token: u64,
@@ -72,6 +74,7 @@ impl Runs {
     pub(crate) fn begin(&mut self) {
         self.digits.clear();
         self.tokens.clear();
+        self.every_digit.clear();
         (self.previous_digits, self.previous_separators, self.previous_token) = (0, 0, 0);
     }
 
@@ -82,6 +85,7 @@ impl Runs {
             self.push_digits(at, masks);
         }
         self.previous_digits = masks.digits;
+        self.every_digit.push(masks.digits);
 
         // Bit i: the sixteen bytes that end at i are all of a token.
         let both = both(masks.token, self.previous_token);
@@ -93,6 +97,40 @@ impl Runs {
             push(&mut self.tokens, at, ends, TOKEN_RUN);
         }
         self.previous_token = masks.token;
+    }
+
+    /// Whether a digit stands in `from..to`.
+    #[inline]
+    pub(crate) fn has_digit(&self, from: usize, to: usize) -> bool {
+        self.next_digit(from, to).is_some()
+    }
+
+    /// The first digit in `from..to`.
+    #[inline]
+    pub(crate) fn next_digit(&self, from: usize, to: usize) -> Option<usize> {
+        let last = to.checked_sub(1).filter(|&last| last >= from)? / BLOCK;
+        let mut block = from / BLOCK;
+        let mut bits = self.every_digit.get(block)? & u64::MAX << (from % BLOCK);
+        while bits == 0 {
+            block += 1;
+            bits = *self.every_digit.get(block).filter(|_| block <= last)?;
+        }
+        let at = block * BLOCK + bits.trailing_zeros() as usize;
+        (at < to).then_some(at)
+    }
+
+    /// The first place from `from` on where no digit stands.
+    #[inline]
+    pub(crate) fn digits_end(&self, from: usize) -> usize {
+        let mut at = from;
+        while let Some(&bits) = self.every_digit.get(at / BLOCK) {
+            let run = (!bits >> (at % BLOCK)).trailing_zeros() as usize;
+            if at % BLOCK + run < BLOCK {
+                return at + run;
+            }
+            at = (at / BLOCK + 1) * BLOCK;
+        }
+        at
     }
 
     fn push_digits(&mut self, at: usize, masks: Masks) {
@@ -189,6 +227,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_are_found_one_by_one(
+            haystack in prop::collection::vec(prop::sample::select(b"12a".to_vec()), 0..300),
+            from in 0usize..310,
+            len in 0usize..310,
+        ) {
+            let runs = runs(&haystack);
+            let to = haystack.len().min(from + len);
+            let expected = (from..to).find(|&at| haystack[at].is_ascii_digit());
+            prop_assert_eq!(runs.next_digit(from, to), expected);
+            if let Some(first) = expected {
+                let end = (first..haystack.len()).find(|&at| !haystack[at].is_ascii_digit());
+                prop_assert_eq!(runs.digits_end(first), end.unwrap_or(haystack.len()));
+            }
+        }
+
         #[test]
         fn runs_cover_what_bytes_make(
             haystack in prop::collection::vec(prop::sample::select(b"1234567 -./ab_,".to_vec()), 0..400)

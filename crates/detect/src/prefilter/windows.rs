@@ -17,8 +17,9 @@ const GROUP: usize = 8;
 /// As many groups as [`Tables::buckets_at`] has bits for.
 const MAX_GROUPS: usize = 16;
 /// How many windows a bucket should hold: with more, buckets are hit in vain; with fewer, each block costs
-/// more look-ups.
-const PER_BUCKET: usize = 8;
+/// more look-ups. Windows other than literals are wide, and dear to tell apart.
+const PER_BUCKET: usize = 4;
+const OTHERS_PER_BUCKET: usize = 2;
 
 /// Up to [`PLACES`] sets of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +41,12 @@ impl Window {
     /// well: digits come together, and so do capitals.
     pub(crate) fn least_chance(sets: &[ByteSet]) -> f32 {
         rarest(sets, 4).1
+    }
+
+    /// The same of a literal.
+    pub(crate) fn literal_chance(text: &[u8]) -> f32 {
+        let sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::either_case(byte)).collect();
+        Self::least_chance(&sets)
     }
 
     /// About how often it stands in ordinary text, places taken as independent.
@@ -102,8 +109,8 @@ impl Windows {
                 None => others.push(number),
             }
         }
-        let (literal_tables, _) = spread(windows, &numbers);
-        let (others, buckets) = spread(windows, &others);
+        let (literal_tables, _) = spread(windows, &numbers, PER_BUCKET);
+        let (others, buckets) = spread(windows, &others, OTHERS_PER_BUCKET);
         Self {
             literals: literal_tables,
             table: WordTable::new(literals.into_iter()),
@@ -151,11 +158,11 @@ impl Windows {
 }
 
 /// Spreads the windows with these numbers over buckets.
-fn spread(windows: &[Window], numbers: &[u32]) -> (Tables, Vec<Vec<u32>>) {
+fn spread(windows: &[Window], numbers: &[u32], per_bucket: usize) -> (Tables, Vec<Vec<u32>>) {
     if numbers.is_empty() {
-        return (Tables { groups: Vec::new(), all: vec![[0; 128]; PLACES] }, Vec::new());
+        return (Tables { groups: Vec::new(), all: Vec::new() }, Vec::new());
     }
-    let groups = numbers.len().div_ceil(PER_BUCKET * GROUP).clamp(1, MAX_GROUPS);
+    let groups = numbers.len().div_ceil(per_bucket * GROUP).clamp(1, MAX_GROUPS);
     let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
     // Common ones first, so that they get buckets of their own while there are empty ones.
     let mut order: Vec<u32> = numbers.to_vec();
@@ -246,28 +253,27 @@ pub(super) struct Group {
     pub(super) high: [[u8; 16]; PLACES],
 }
 
-/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in each case, and
-/// signs that stand in prefixes, by themselves; digits together, and all the rest.
+/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in either case and
+/// each sign by itself, digits together, and control characters.
 pub(super) const CLASSES: [u8; 128] = {
-    const SIGNS: [u8; 10] = *b"_- .:/@=\"$";
-    let mut classes = [63u8; 128];
+    let mut classes = [0u8; 128];
+    let mut next = 2;
     let mut byte = 0;
     while byte < 128 {
         let b = byte as u8;
-        if b.is_ascii_lowercase() {
-            classes[byte] = b - b'a';
-        } else if b.is_ascii_uppercase() {
-            classes[byte] = 26 + (b - b'A');
+        classes[byte] = if b.is_ascii_control() {
+            0
         } else if b.is_ascii_digit() {
-            classes[byte] = 52;
-        }
+            1
+        } else if b.is_ascii_lowercase() {
+            classes[b.to_ascii_uppercase() as usize]
+        } else {
+            next += 1;
+            next - 1
+        };
         byte += 1;
     }
-    let mut at = 0;
-    while at < SIGNS.len() {
-        classes[SIGNS[at] as usize] = 53 + at as u8;
-        at += 1;
-    }
+    assert!(next <= 64);
     classes
 };
 

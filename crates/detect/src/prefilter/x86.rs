@@ -67,10 +67,14 @@ fn masks_512(block: __m512i) -> Masks {
     let digits = within(block, b'0', 10);
     let letters = within(_mm512_or_si512(block, _mm512_set1_epi8(0x20)), b'a', 26);
     let hyphen = is(b'-');
+    let alphanumeric = digits | letters;
     Masks {
         digits,
-        token: digits | letters | is(b'_') | hyphen,
+        token: alphanumeric | is(b'_') | hyphen,
         separators: is(b' ') | hyphen | within(block, b'.', 2), // `.` and `/` are neighbours
+        alphanumeric,
+        upper: within(block, b'A', 26),
+        lead: _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8(0xC0u8.cast_signed())),
     }
 }
 
@@ -167,6 +171,9 @@ fn masks_256(block: &[u8]) -> Masks {
         digits: whole(|masks| masks.digits),
         token: whole(|masks| masks.token),
         separators: whole(|masks| masks.separators),
+        alphanumeric: whole(|masks| masks.alphanumeric),
+        upper: whole(|masks| masks.upper),
+        lead: whole(|masks| masks.lead),
     }
 }
 
@@ -183,10 +190,14 @@ fn half_256(half: __m256i) -> Masks {
     let digits = within(half, b'0', 10);
     let letters = within(_mm256_or_si256(half, _mm256_set1_epi8(0x20)), b'a', 26);
     let hyphen = is(b'-');
+    let alphanumeric = digits | letters;
     Masks {
         digits,
-        token: digits | letters | is(b'_') | hyphen,
+        token: alphanumeric | is(b'_') | hyphen,
         separators: is(b' ') | hyphen | within(half, b'.', 2),
+        alphanumeric,
+        upper: within(half, b'A', 26),
+        lead: within(half, 0xC0, 0x40),
     }
 }
 

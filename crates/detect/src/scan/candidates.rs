@@ -1,29 +1,34 @@
-//! From what the prefilter points at to places where a rule's match may start.
+//! From what the passes over a text point at to places where a rule's match may start.
 
 use super::verify::Pass;
 use crate::byteset::ByteSet;
 use crate::compile::gate::Gate;
-use crate::context::{KEYWORD_REACH, WINDOW_BEFORE, is_whole_word};
+use crate::context::{
+    KEYWORD_REACH, WINDOW_AFTER, WINDOW_BEFORE, WordHit, WordMemo, is_keyword_place, is_whole_word,
+};
 use crate::finding::Span;
-use crate::layer::{Entry, Layer};
+use crate::layer::{Entry, Layer, Reaching};
 use crate::prefilter::{DIGIT_RUN, Kernel, Runs, TOKEN_RUN};
 
-/// What the windows of a layer led to in the present haystack.
+/// What was found of a layer's literals and shapes in the present haystack.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// Where each literal stands that is an anchor.
-    literals: Vec<Starts>,
-    /// The literals that were found, to forget them cheaply.
-    touched: Vec<u32>,
-    /// The rules that an anchor or a word leads to, in the order of their numbers once sorted.
+    /// The literals that are anchors.
+    anchors: Vec<(usize, u32)>,
+    /// The literals that are keywords which lead by themselves.
+    keywords: Vec<(usize, u32)>,
+    /// The context words that lead to rules, in the text and in the field's name.
+    leads: Vec<WordHit>,
+    field_leads: Vec<u32>,
+    /// Where shapes stand, and whose.
+    shapes: Vec<(usize, u32)>,
+    /// The rules that words lead to by ranges, in the order of their numbers once sorted.
     woken: Vec<u32>,
-    is_woken: Vec<bool>,
-    /// Where a word leads to a rule of a seldom shape: all such rules are looked for in one go.
-    ranges: Ranges,
-    /// Where a word leads to each other rule.
-    own_ranges: Vec<Ranges>,
-    /// How many places of one literal are worth keeping.
-    flood: usize,
+    /// Where a word leads to each rule.
+    ranges: Vec<Ranges>,
+    /// The last round in which context words led to each rule.
+    led_in: Vec<u32>,
+    round: u32,
 }
 
 /// Half-open ranges; once settled, apart from each other and in order.
@@ -54,77 +59,70 @@ impl Ranges {
     }
 }
 
-#[derive(Debug, Default)]
-struct Starts {
-    /// In ascending order.
-    starts: Vec<usize>,
-    /// There were too many to be worth keeping; `starts` is incomplete.
-    flooded: bool,
-}
-
 impl Places {
     pub(super) fn new(layer: &Layer) -> Self {
         Self {
-            literals: layer.literals.iter().map(|_| Starts::default()).collect(),
-            is_woken: vec![false; layer.rules.len()],
-            own_ranges: layer.rules.iter().map(|_| Ranges::default()).collect(),
+            ranges: layer.rules.iter().map(|_| Ranges::default()).collect(),
+            led_in: vec![0; layer.rules.len()],
             ..Self::default()
         }
     }
 
     /// Forgets the last haystack.
-    pub(super) fn begin(&mut self, haystack: usize) {
-        for id in self.touched.drain(..) {
-            let literal = &mut self.literals[id as usize];
-            literal.starts.clear();
-            literal.flooded = false;
-        }
+    pub(super) fn begin(&mut self) {
+        self.anchors.clear();
+        self.keywords.clear();
+        self.leads.clear();
+        self.field_leads.clear();
+        self.shapes.clear();
         for rule in self.woken.drain(..) {
-            self.is_woken[rule as usize] = false;
-            self.own_ranges[rule as usize].0.clear();
+            self.ranges[rule as usize].0.clear();
         }
-        self.ranges.0.clear();
-        self.flood = haystack / FLOOD_SHARE + FLOOD_FREE;
     }
 
-    fn wake(&mut self, rule: u32) {
-        if !std::mem::replace(&mut self.is_woken[rule as usize], true) {
+    /// Takes note that a word leads a rule to a range.
+    fn lead(&mut self, rule: u32, range: (usize, usize)) {
+        let ranges = &mut self.ranges[rule as usize];
+        if ranges.0.is_empty() {
             self.woken.push(rule);
         }
+        ranges.add(range);
     }
+}
 
-    fn keep(&mut self, literal: u32, start: usize) {
-        let places = &mut self.literals[literal as usize];
-        if places.starts.is_empty() {
-            self.touched.push(literal);
-        }
-        if places.starts.len() < self.flood {
-            places.starts.push(start);
-        } else {
-            places.flooded = true;
+/// Takes note of a literal that stands at `start`.
+pub(super) fn note(
+    layer: &Layer,
+    text: &[u8],
+    (start, number): (usize, u32),
+    places: &mut Places,
+    words: &mut WordMemo,
+) {
+    let literal = &layer.literals[number as usize];
+    let end = start + literal.text.len();
+    if let Some(word) = literal.word
+        && is_whole_word(text, Span { start, end })
+    {
+        words.add(WordHit { start, end, word });
+        if layer.words.leads(word) {
+            places.leads.push(WordHit { start, end, word });
         }
     }
-
-    /// Gathers the starts of all the rule's anchors in ascending order; false if there are too many.
-    fn anchors(&self, anchors: &[u32], starts: &mut Vec<usize>) -> bool {
-        starts.clear();
-        for &id in anchors {
-            let places = &self.literals[id as usize];
-            if places.flooded {
-                return false;
-            }
-            starts.extend_from_slice(&places.starts);
+    if let Some(word) = literal.keyword
+        && is_keyword_place(text, start)
+    {
+        words.add_keyword(WordHit { start, end, word });
+        if !literal.keyword_of.is_empty() {
+            places.keywords.push((start, number));
         }
-        if anchors.len() > 1 {
-            starts.sort_unstable();
-            starts.dedup();
-        }
-        true
+    }
+    if !literal.anchor_of.is_empty() {
+        places.anchors.push((start, number));
     }
 }
 
 impl Pass<'_> {
-    /// Looks for the windows of the layer, and takes note of what they lead to.
+    /// Looks for the windows of the layer, and takes note of what they are part of.
     pub(super) fn find_windows(&mut self, kernel: Kernel) {
         let layer = self.layer;
         if layer.entries.is_empty() {
@@ -160,15 +158,96 @@ impl Pass<'_> {
                 Entry::Literal { literal, offset } => {
                     let text = &layer.literals[literal as usize].text;
                     if let Some(start) = stands(bytes, at, offset, text) {
-                        self.literal(literal, start, bytes);
+                        note(layer, bytes, (start, literal), self.places, self.words);
                     }
                 }
                 Entry::Shape { rule, offset } => {
                     if let Some(start) = at.checked_sub(offset).filter(|_| self.wants(rule)) {
-                        self.offer_led(rule, start);
+                        self.places.shapes.push((start, rule));
+                    }
+                }
+                Entry::Inner { rule, ahead } => {
+                    if self.wants(rule) {
+                        self.places.shapes.push((at + ahead, rule));
                     }
                 }
             }
+        }
+    }
+
+    /// Takes note of the words of the field's name.
+    pub(super) fn find_words_in_field(&mut self) {
+        let layer = self.layer;
+        let field = self.haystack.field.as_bytes();
+        if field.is_empty() {
+            return;
+        }
+        // Keywords count anywhere in a name.
+        layer.in_field.table.find(field, 0, field.len(), |span, number| {
+            let literal = layer.in_field.literals[number as usize];
+            let with = &layer.literals[literal as usize];
+            if let Some(word) = with.word.filter(|_| is_whole_word(field, span)) {
+                self.words.add_in_field(word);
+                if layer.words.leads(word) {
+                    self.places.field_leads.push(word);
+                }
+            }
+            if let Some(keyword) = with.keyword {
+                self.words.add_keyword_in_field(keyword);
+                self.lead_keyword(literal, 0);
+            }
+        });
+    }
+
+    /// Lets a keyword lead to its rules.
+    fn lead_keyword(&mut self, literal: u32, place: usize) {
+        let (from, to) = (place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
+        for &rule in &self.layer.literals[literal as usize].keyword_of {
+            if self.wants(rule) {
+                self.places.lead(rule, (from, to));
+            }
+        }
+    }
+
+    /// Offers what the literals and shapes lead to that were found.
+    pub(super) fn offer_anchored(&mut self, runs: &Runs) {
+        let layer = self.layer;
+        let mut shapes = std::mem::take(&mut self.places.shapes);
+        shapes.iter().for_each(|&(at, rule)| self.offer_anchor(rule, at));
+        shapes.clear();
+        self.places.shapes = shapes;
+
+        let mut anchors = std::mem::take(&mut self.places.anchors);
+        if !anchors.is_sorted() {
+            anchors.sort_unstable();
+        }
+        for &(start, literal) in &anchors {
+            for &rule in &layer.literals[literal as usize].anchor_of {
+                let matcher = &layer.rules[rule as usize].matcher;
+                // An anchor inside may have the digit before it.
+                let has_digit = |within| {
+                    runs.has_digit(start.saturating_sub(matcher.lead.1), start + within + 1)
+                        || matches!(matcher.gate, Gate::Inner { .. })
+                };
+                if self.wants(rule) && matcher.digit_within.is_none_or(has_digit) {
+                    self.offer_anchor(rule, start);
+                }
+            }
+        }
+        self.places.anchors = anchors;
+        for at in 0..self.places.keywords.len() {
+            let (start, literal) = self.places.keywords[at];
+            self.lead_keyword(literal, start);
+        }
+    }
+
+    /// Offers the places that an anchor of the rule at `at` leads to.
+    fn offer_anchor(&mut self, rule: u32, at: usize) {
+        match &self.layer.rules[rule as usize].matcher.gate {
+            Gate::Inner { before, reach, .. } | Gate::InnerShape { before, reach, .. } => {
+                self.offer_before(rule, at, before, *reach);
+            }
+            _ => self.offer_led(rule, at),
         }
     }
 
@@ -180,70 +259,23 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes note of a literal that starts at `start` of `text`, which is the haystack or the field's name.
-    fn literal(&mut self, id: u32, start: usize, text: &[u8]) {
-        let literal = &self.layer.literals[id as usize];
-        if !literal.anchor_of.is_empty() {
-            self.places.keep(id, start);
-            literal.anchor_of.iter().for_each(|&rule| self.places.wake(rule));
+    /// Offers the places from which only bytes of `before` lead up to an anchor.
+    fn offer_before(&mut self, rule: u32, anchor: usize, before: &ByteSet, reach: usize) {
+        let bytes = self.haystack.bytes;
+        // Nothing before the cursor matters, and what lies before the previous anchor was offered for that one.
+        let previous = self.previous_anchor(rule, anchor);
+        let floor = anchor.saturating_sub(reach).max(self.cursor(rule)).max(previous);
+        let mut start = anchor;
+        while start > floor && before.contains(bytes[start - 1]) {
+            start -= 1;
         }
-        self.word(id, start, text, start);
-    }
-
-    /// Takes note of a keyword or context word that counts as standing at `place`.
-    fn word(&mut self, id: u32, start: usize, text: &[u8], place: usize) {
-        let literal = &self.layer.literals[id as usize];
-        let near = (place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
-        for &rule in &literal.keyword_of {
-            if self.wants(rule) {
-                self.lead(rule, near);
-            }
-        }
-        let whole = Span { start, end: start + literal.text.len() };
-        if !literal.context_of.is_empty() && is_whole_word(text, whole) {
-            let from = place.saturating_sub(literal.context_reach);
-            let around = (from, place + WINDOW_BEFORE + CHAR + 1);
-            for &rule in &literal.context_of {
-                let with = &self.layer.rules[rule as usize];
-                if self.wants(rule) && with.is_led_by_context(self.min_score) {
-                    self.lead(rule, around);
-                }
-            }
-        }
-    }
-
-    /// Takes note that a word leads a rule to a range.
-    fn lead(&mut self, rule: u32, range: (usize, usize)) {
-        self.places.wake(rule);
-        if self.layer.rules[rule as usize].matcher.is_seldom {
-            self.places.ranges.add(range);
-        } else {
-            self.places.own_ranges[rule as usize].add(range);
-        }
-    }
-
-    /// Lets the words of the field's name lead to the start of the text.
-    pub(super) fn find_words_in_field(&mut self) {
-        let field = self.haystack.field.as_bytes();
-        if field.is_empty() {
-            return;
-        }
-        let windows = &self.layer.windows;
-        for at in 0..field.len() {
-            windows.literals_at(field, at, |window| self.hit_in_field(window, at, field));
-            windows.others_at(field, at, |window| self.hit_in_field(window, at, field));
-        }
-    }
-
-    fn hit_in_field(&mut self, window: u32, at: usize, field: &[u8]) {
-        let layer = self.layer;
-        for entry in &layer.entries[window as usize] {
-            if let Entry::Literal { literal, offset } = *entry
-                && let Some(start) =
-                    stands(field, at, offset, &layer.literals[literal as usize].text)
-            {
-                self.word(literal, start, field, 0);
-            }
+        // With a lead, a match starts that much further left.
+        let (min, max) = self.layer.rules[rule as usize].matcher.lead;
+        let last = anchor.saturating_sub(min);
+        start = start.saturating_sub(max).max(self.cursor(rule));
+        while start <= last && !self.is_searching(rule) {
+            self.offer(rule, start);
+            start = (start + 1).max(self.cursor(rule));
         }
     }
 
@@ -251,24 +283,17 @@ impl Pass<'_> {
     pub(super) fn offer_tokens(&mut self, runs: &Runs, led: &mut Vec<u32>) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        let (mut scanned, mut prefixed) = (0, 0);
+        let mut scanned = 0;
         for run in &runs.tokens {
             let to = run.end - TOKEN_RUN + 1;
             let from = run.start.saturating_sub(layer.tokens.reach).max(scanned);
             layer.tokens.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
             scanned = to;
-            if !bytes[run.start..run.end].iter().any(u8::is_ascii_digit) {
-                continue;
-            }
-            let prefixes = &layer.prefixes;
-            let from = run.start.saturating_sub(prefixes.reach).max(prefixed);
-            prefixes.table.find(bytes, from, to, |span, prefix| {
-                self.offer_each(&prefixes.rules[prefix as usize], span.start);
-            });
-            prefixed = to;
-            if let Some(reach) = layer.led_reach {
+            if let Some(reach) = layer.led_reach
+                && runs.has_digit(run.start, run.end)
+            {
                 let from = run.start.saturating_sub(reach);
-                self.words.led_rules(&layer.words, &self.haystack, (from, to), led);
+                self.words.led_rules(&layer.words, (from, to), led);
                 for &rule in led.iter().filter(|&&rule| self.wants[rule as usize]) {
                     let Gate::TokenByKeyword { reach } = layer.rules[rule as usize].matcher.gate
                     else {
@@ -282,17 +307,56 @@ impl Pass<'_> {
         }
     }
 
-    /// Offers what runs of digits point at.
+    /// Offers what runs of digits, and single digits, point at.
     pub(super) fn offer_digits(&mut self, runs: &Runs) {
         let layer = self.layer;
-        let bytes = self.haystack.bytes;
-        let mut scanned = 0;
-        for run in &runs.digits {
-            let to = run.end - DIGIT_RUN + 1;
-            let from = run.start.saturating_sub(layer.digits.reach).max(scanned);
-            layer.digits.shapes.scan(bytes, from, to, |rules, start| self.offer_each(rules, start));
-            scanned = to;
+        // With a low threshold the weak need no words.
+        let weak = self.min_score <= layer.weak_score;
+        for (table, is_weak) in [(&layer.digits.always, false), (&layer.digits.weak, true)] {
+            if is_weak && !weak || table.shapes.is_empty() {
+                continue;
+            }
+            let mut scanned = 0;
+            for run in &runs.digits {
+                let to = run.end - DIGIT_RUN + 1;
+                scanned = self.offer_table(table, is_weak, (run.start, to), scanned);
+            }
         }
+        for (table, is_weak) in [(&layer.digit.always, false), (&layer.digit.weak, true)] {
+            if is_weak && !weak || table.shapes.is_empty() {
+                continue;
+            }
+            let (mut scanned, mut at) = (0, 0);
+            while let Some(start) = runs.next_digit(at, usize::MAX) {
+                at = runs.digits_end(start);
+                scanned = self.offer_table(table, is_weak, (start, at), scanned);
+            }
+        }
+    }
+
+    /// Offers what fits a table's shapes from as far before `start` as it reaches up to `to`. Returns `to`.
+    fn offer_table(
+        &mut self,
+        table: &Reaching,
+        is_weak: bool,
+        (start, to): (usize, usize),
+        scanned: usize,
+    ) -> usize {
+        let bytes = self.haystack.bytes;
+        let from = start.saturating_sub(table.reach).max(scanned);
+        table.shapes.scan(bytes, from, to, |rules, start| {
+            for &rule in rules {
+                let led = is_weak && self.is_led_by_context(rule);
+                if !led && self.wants(rule) {
+                    self.offer(rule, start);
+                }
+            }
+        });
+        to
+    }
+
+    fn is_led_by_context(&self, rule: u32) -> bool {
+        self.layer.rules[rule as usize].is_led_by_context(self.min_score)
     }
 
     pub(super) fn offer_each(&mut self, rules: &[u32], start: usize) {
@@ -303,72 +367,115 @@ impl Pass<'_> {
         }
     }
 
-    /// Offers what the anchors and words lead to that were found. `starts` is scratch space.
-    pub(super) fn offer_woken(&mut self, starts: &mut Vec<usize>) {
+    /// Offers the weak rules that context words lead to.
+    pub(super) fn offer_weak(&mut self, runs: &Runs) {
         let layer = self.layer;
         let bytes = self.haystack.bytes;
-        let mut ranges = std::mem::take(&mut self.places.ranges);
-        ranges.settle();
-        for &(from, to) in &ranges.0 {
-            layer.by_words.scan(bytes, from, to, |rules, start| {
+        let before = layer.weak_reach + WINDOW_AFTER + CHAR;
+        let after = WINDOW_BEFORE + CHAR + 1;
+        let (hits, field) = self.places.take_leads();
+        for &word in &field {
+            self.lead_weak(word, (0, after));
+        }
+        for &WordHit { start, word, .. } in &hits {
+            self.lead_weak(word, (start.saturating_sub(before), start + after));
+        }
+
+        // Of the rest every match has a digit near its start.
+        let table = &layer.by_words;
+        let (mut first, mut last) = (0, 0);
+        let mut known = None;
+        let (mut scanned, mut at) = (0, 0);
+        while !table.shapes.is_empty() {
+            let near_field = !field.is_empty() && at <= after + table.reach;
+            if !near_field {
+                // On to the next word.
+                let Some(next) = hits.get(first) else { break };
+                at = at.max(next.start.saturating_sub(before));
+            }
+            let Some(start) = runs.next_digit(at, usize::MAX) else { break };
+            at = runs.digits_end(start);
+            let from = start.saturating_sub(table.reach).max(scanned);
+            scanned = at;
+            while hits.get(first).is_some_and(|hit| hit.start + after + table.reach <= start) {
+                first += 1;
+            }
+            last = last.max(first);
+            while hits.get(last).is_some_and(|hit| hit.start < at + before) {
+                last += 1;
+            }
+            let near_field = !field.is_empty() && start <= after + table.reach;
+            if first == last && !near_field {
+                continue;
+            }
+            if known != Some((first, last, near_field)) {
+                known = Some((first, last, near_field));
+                self.places.next_round();
+                let field = if near_field { &field[..] } else { &[] };
+                for &word in hits[first..last].iter().map(|hit| &hit.word).chain(field) {
+                    for &rule in layer.words.weak(word) {
+                        self.places.led_in[rule as usize] = self.places.round;
+                    }
+                }
+            }
+            table.shapes.scan(bytes, from, at, |rules, start| {
                 for &rule in rules {
-                    if self.places.is_woken[rule as usize] && self.wants(rule) {
+                    if self.places.led_in[rule as usize] == self.places.round
+                        && self.wants(rule)
+                        && self.is_led_by_context(rule)
+                    {
                         self.offer(rule, start);
                     }
                 }
             });
         }
+        self.places.leads = hits;
+        self.places.field_leads = field;
+    }
+
+    /// Lets a context word lead to the rules whose matches may have no digit near.
+    fn lead_weak(&mut self, word: u32, range: (usize, usize)) {
+        for &rule in self.layer.words.far(word) {
+            if self.wants(rule) && self.is_led_by_context(rule) {
+                self.places.lead(rule, range);
+            }
+        }
+    }
+
+    /// Offers all places of the ranges that words led to.
+    pub(super) fn offer_ranges(&mut self, runs: &Runs) {
+        let len = self.haystack.bytes.len();
         let mut woken = std::mem::take(&mut self.places.woken);
         woken.sort_unstable();
         for &rule in &woken {
-            let with = &layer.rules[rule as usize];
-            if !self.wants(rule) {
-                continue;
-            }
-            if with.is_led_by_words(self.min_score) {
-                let mut own = std::mem::take(&mut self.places.own_ranges[rule as usize]);
-                own.settle();
-                let places = own.0.iter().flat_map(|&(from, to)| from..to.min(bytes.len()));
-                places.for_each(|start| self.offer(rule, start));
-                self.places.own_ranges[rule as usize] = own;
-                continue;
-            }
-            if !self.places.anchors(&with.anchors, starts) {
-                self.give_up_on_candidates(rule);
-                continue;
-            }
-            match &with.matcher.gate {
-                Gate::Inner { before, reach, .. } => {
-                    self.offer_before(rule, starts, before, *reach);
+            let within = self.layer.rules[rule as usize].matcher.digit_within;
+            let mut ranges = std::mem::take(&mut self.places.ranges[rule as usize]);
+            ranges.settle();
+            for &(from, to) in &ranges.0 {
+                if within.is_none_or(|within| runs.has_digit(from, to + within)) {
+                    (from..to.min(len)).for_each(|start| self.offer(rule, start));
                 }
-                _ => starts.iter().for_each(|&start| self.offer_led(rule, start)),
             }
+            self.places.ranges[rule as usize] = ranges;
         }
         self.places.woken = woken;
-        self.places.ranges = ranges;
+    }
+}
+
+impl Places {
+    /// The context words that lead, in order.
+    fn take_leads(&mut self) -> (Vec<WordHit>, Vec<u32>) {
+        if !self.leads.is_sorted() {
+            self.leads.sort_unstable();
+        }
+        (std::mem::take(&mut self.leads), std::mem::take(&mut self.field_leads))
     }
 
-    /// Offers the places from which only bytes of `before` lead up to an anchor.
-    fn offer_before(&mut self, rule: u32, anchors: &[usize], before: &ByteSet, reach: usize) {
-        let bytes = self.haystack.bytes;
-        let mut previous = 0;
-        for &anchor in anchors {
-            // Nothing before the cursor matters, and what lies before the previous anchor was offered for
-            // that one.
-            let floor = anchor.saturating_sub(reach).max(self.cursor(rule)).max(previous);
-            previous = anchor;
-            let mut start = anchor;
-            while start > floor && before.contains(bytes[start - 1]) {
-                start -= 1;
-            }
-            // With a lead, a match starts that much further left.
-            let (min, max) = self.layer.rules[rule as usize].matcher.lead;
-            let last = anchor.saturating_sub(min);
-            start = start.saturating_sub(max).max(self.cursor(rule));
-            while start <= last && !self.is_searching(rule) {
-                self.offer(rule, start);
-                start = (start + 1).max(self.cursor(rule));
-            }
+    fn next_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.led_in.fill(0);
+            self.round = 1;
         }
     }
 }
@@ -382,7 +489,3 @@ fn stands(text: &[u8], at: usize, offset: usize, literal: &[u8]) -> Option<usize
 
 /// What widening a span to whole characters may add at an end.
 const CHAR: usize = 3;
-
-/// With more hits than one in so many bytes, plus a few, candidates cost more than a search.
-const FLOOD_SHARE: usize = 8;
-const FLOOD_FREE: usize = 64;

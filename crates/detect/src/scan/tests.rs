@@ -51,6 +51,25 @@ category = "pii"
 pattern = '[A-Z]{2}[0-9]{2}[A-Z]{1,2}'
 score = 0.6
 [[rule]]
+id = "toy.colon"
+entity = "OPEN"
+category = "pii"
+pattern = '(?:\A|[^0-9a-f:])(?P<value>[0-9a-f]{1,3}:(?:[a-f]{1,2}:){1,2}[0-9a-f]{1,2})'
+score = 0.6
+[[rule]]
+id = "toy.shape"
+entity = "PLATE"
+category = "pii"
+pattern = '[A-Z][.@:][A-Z]'
+score = 0.6
+[[rule]]
+id = "toy.name"
+entity = "TOKEN"
+category = "secret"
+pattern = '(?:[Aa]lpha|[Tt]ok|[Kk]ey[-_ ])(?P<value>[-_ .][a-z0-9]{1,3})'
+boundary = "name"
+score = 0.7
+[[rule]]
 id = "toy.key"
 entity = "TOKEN"
 category = "secret"
@@ -198,10 +217,12 @@ fn every_gate_is_represented() {
     let toys = toys();
     let gates: Vec<&Gate> = toys.layers()[0].layer.rules.iter().map(|r| &r.matcher.gate).collect();
     let count = |is: fn(&Gate) -> bool| gates.iter().filter(|gate| is(gate)).count();
-    assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 4);
+    assert_eq!(count(|gate| matches!(gate, Gate::Prefix(_))), 5);
     assert_eq!(count(|gate| matches!(gate, Gate::Keywords)), 2);
     assert_eq!(count(|gate| matches!(gate, Gate::Inner { .. })), 4);
     assert!(count(|gate| matches!(gate, Gate::Shape)) >= 1);
+    assert!(count(|gate| matches!(gate, Gate::Digit { .. })) >= 1);
+    assert!(count(|gate| matches!(gate, Gate::InnerShape { .. })) >= 1);
     assert!(count(|gate| matches!(gate, Gate::Digits { .. })) >= 2);
     assert!(count(|gate| matches!(gate, Gate::Token { .. })) >= 1);
     assert!(count(|gate| matches!(gate, Gate::TokenByKeyword { .. })) >= 1);
@@ -211,7 +232,7 @@ fn every_gate_is_represented() {
         .rules
         .iter()
         .filter(|rule| rule.is_led_by_context(DEFAULT_MIN_SCORE));
-    assert_eq!(gated.count(), 2);
+    assert_eq!(gated.count(), 3);
 }
 
 #[test]

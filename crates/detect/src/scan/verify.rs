@@ -64,6 +64,8 @@ pub(crate) struct RuleState {
     wasted: usize,
     /// Bytes walked or searched.
     steps: u64,
+    /// The last anchor from which places were offered.
+    anchor: usize,
     /// Set when candidates are given up and the rest is searched.
     searching: bool,
     dfa: Option<DfaCache>,
@@ -78,6 +80,7 @@ impl RuleState {
         self.refused = 0;
         self.wasted = 0;
         self.steps = 0;
+        self.anchor = 0;
         self.searching = false;
     }
 
@@ -136,10 +139,14 @@ impl Pass<'_> {
         {
             return;
         }
+        // A walk costs more than most keywords.
+        if self.layer.words.has_keywords(rule as usize) && !self.keyword_near(rule, start) {
+            return;
+        }
         self.try_at(rule, start);
     }
 
-    fn keyword_near(&mut self, rule: u32, start: usize) -> bool {
+    fn keyword_near(&self, rule: u32, start: usize) -> bool {
         self.words.keyword_near(&self.layer.words, &self.haystack, rule as usize, start)
     }
 
@@ -158,7 +165,6 @@ impl Pass<'_> {
         };
         state.steps += walk.steps as u64;
         let useful = match walk.end {
-            // Asked for after the walk: it is mostly short, and words have to be looked for.
             Some(end) if self.keyword_near(rule, start) => {
                 self.judge(rule, Span { start, end });
                 end - start
@@ -179,6 +185,11 @@ impl Pass<'_> {
 
     pub(super) fn is_searching(&mut self, rule: u32) -> bool {
         self.state(rule).searching
+    }
+
+    /// The anchor that was offered before this one, or the start of the text.
+    pub(super) fn previous_anchor(&mut self, rule: u32, anchor: usize) -> usize {
+        std::mem::replace(&mut self.state(rule).anchor, anchor)
     }
 
     pub(super) fn cursor(&mut self, rule: u32) -> usize {

@@ -6,13 +6,14 @@ use proptest::prelude::*;
 
 use super::model::{Model, a_batch};
 use super::{account, hour, leaf};
+use crate::sabotage::Sabotage;
 use crate::{
     Generation, KeyTree, KeyTreeError, KeyTreeErrorKind, MemoryPageStore, MemoryRootStore, Op,
     PageId, PageStore, Root, RootStore,
 };
 
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     /// The call fails and does nothing, once.
     FailBefore,
     /// The call does its work and fails all the same, once.
@@ -23,15 +24,22 @@ enum Fault {
     PowerAfter,
 }
 
-const FAULTS: [Fault; 4] =
+pub(super) const FAULTS: [Fault; 4] =
     [Fault::FailBefore, Fault::FailAfter, Fault::PowerBefore, Fault::PowerAfter];
 
+/// Two stores that fail, and a disk that never forgets what it was given to write.
 #[derive(Debug, Default)]
-struct World {
+pub(super) struct World {
     pages: MemoryPageStore,
     roots: MemoryRootStore,
     fuse: Mutex<Fuse>,
+    /// Every page ever handed to the store, whether or not the call came to its end.
+    pages_ever: Mutex<Vec<Written>>,
+    /// Every root key ever, in force or not: for the control, never for the thief.
+    roots_ever: Mutex<Vec<(Generation, [u8; 32])>>,
 }
+
+pub(super) type Written = (PageId, Generation, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Fuse {
@@ -44,6 +52,24 @@ impl World {
     fn new(after: usize, fault: Fault) -> Arc<Self> {
         let fuse = Mutex::new(Fuse { left: Some((after, fault)), dark: false });
         Arc::new(Self { fuse, ..Self::default() })
+    }
+
+    /// Lets something go wrong at a writing call to come.
+    pub(super) fn arm(&self, after: usize, fault: Fault) {
+        self.fuse.lock().unwrap().left = Some((after, fault));
+    }
+
+    pub(super) fn pages_ever(&self) -> Vec<Written> {
+        self.pages_ever.lock().unwrap().clone()
+    }
+
+    pub(super) fn roots_ever(&self) -> Vec<(Generation, [u8; 32])> {
+        self.roots_ever.lock().unwrap().clone()
+    }
+
+    /// What the thief gets with all the pages.
+    pub(super) fn root_in_force(&self) -> [u8; 32] {
+        *self.roots.load().unwrap().unwrap().key().expose_secret()
     }
 
     /// Runs one writing call, or does to it what the fuse says.
@@ -89,27 +115,37 @@ impl World {
         if self.is_dark() { Err(no_power()) } else { read() }
     }
 
-    fn is_dark(&self) -> bool {
+    pub(super) fn is_dark(&self) -> bool {
         self.fuse.lock().unwrap().dark
+    }
+
+    fn remember(&self, root: &Root) {
+        let key = *root.key().expose_secret();
+        self.roots_ever.lock().unwrap().push((root.generation(), key));
     }
 
     fn power_on(&self) {
         self.fuse.lock().unwrap().dark = false;
     }
 
-    fn open(self: &Arc<Self>) -> Result<KeyTree, KeyTreeError> {
-        KeyTree::open(Roots(Arc::clone(self)), Pages(Arc::clone(self)))
+    fn open(self: &Arc<Self>, broken: Option<Sabotage>) -> Result<KeyTree, KeyTreeError> {
+        KeyTree::open_sabotaged(Roots(Arc::clone(self)), Pages(Arc::clone(self)), broken)
     }
 
     /// Opens as often as it takes, like a service that is started again.
     fn start(self: &Arc<Self>) -> KeyTree {
+        self.start_broken(None).unwrap()
+    }
+
+    pub(super) fn start_broken(
+        self: &Arc<Self>,
+        broken: Option<Sabotage>,
+    ) -> Result<KeyTree, KeyTreeError> {
         self.power_on();
-        self.open()
-            .or_else(|_| {
-                self.power_on();
-                self.open()
-            })
-            .unwrap()
+        self.open(broken).or_else(|_| {
+            self.power_on();
+            self.open(broken)
+        })
     }
 }
 
@@ -121,6 +157,7 @@ struct Pages(Arc<World>);
 
 impl PageStore for Pages {
     fn write(&self, pages: &[(PageId, Generation, Vec<u8>)]) -> Result<(), KeyTreeError> {
+        self.0.pages_ever.lock().unwrap().extend_from_slice(pages);
         self.0.writing(|| {}, || self.0.pages.write(pages))
     }
 
@@ -146,10 +183,12 @@ impl RootStore for Roots {
     }
 
     fn create(&self, root: &Root) -> Result<(), KeyTreeError> {
+        self.0.remember(root);
         self.0.writing(|| {}, || self.0.roots.create(root))
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        self.0.remember(root);
         self.0.writing(|| {}, || self.0.roots.replace(old, root))
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the whole: against a model, under crashes, against a thief.
 
+mod before;
 mod crash;
 mod model;
 mod open;

@@ -69,6 +69,11 @@ impl Model {
         }
     }
 
+    pub(super) fn learned(mut self, tree: &KeyTree) -> Self {
+        self.learn(tree);
+        self
+    }
+
     /// Whether the tree holds exactly what lives here: every living address under the very node it
     /// had at first, and no node above an address that was pruned.
     pub(super) fn matches(&self, tree: &KeyTree) -> bool {
@@ -89,6 +94,15 @@ impl Model {
         right_nodes
             && living == expected.collect()
             && tree.status().unwrap().accounts == self.accounts.len() as u64
+    }
+
+    /// Whether a subtree is of the tree that the account has now, and wholly alive.
+    pub(super) fn holds(&self, Entry { tag, subtree }: &Entry) -> bool {
+        self.accounts.get(tag).is_some_and(|account| {
+            let (first, last) = (subtree.first(), subtree.last());
+            account.living.iter().any(|&(a, b)| a <= first && last <= b)
+                && account.origin.is_some_and(|o| naive(&o, subtree) == *subtree.node().as_bytes())
+        })
     }
 
     fn key(&self, tag: AccountTag, leaf: LeafAddress) -> Option<[u8; 32]> {

@@ -21,6 +21,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FOLDER = Path(__file__).parent
 LIMIT = 64 << 20
+DICTIONARIES = {
+    0: None,
+    1: zstandard.ZstdCompressionDict(
+        (FOLDER / "../../dictionaries/1.zdict").read_bytes(), dict_type=zstandard.DICT_TYPE_FULLDICT
+    ),
+}
 
 
 class Refused(Exception):
@@ -53,7 +59,7 @@ def open_record(record, leaf, account, address):
     magic, version, compression, flags, dictionary, length = struct.unpack(">4sBBHII", record[:16])
     check(magic == b"OUBR", "malformed")
     check(version == 1, "unsupported_version")
-    check((compression, flags, dictionary) == (1, 0, 0), "unsupported_version")
+    check((compression, flags) == (1, 0) and dictionary in DICTIONARIES, "unsupported_version")
     check(length <= 1 << 30 and padme(length) == length, "malformed")
     check(len(record) == 72 + 12 + length + 16, "malformed")
 
@@ -77,7 +83,7 @@ def open_record(record, leaf, account, address):
     size = zstandard.frame_content_size(frame)
     check(size >= 0, "malformed")
     check(size <= LIMIT, "too_large")
-    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    unpacker = zstandard.ZstdDecompressor(dict_data=DICTIONARIES[dictionary]).decompressobj()
     try:
         payload = unpacker.decompress(frame)
     except zstandard.ZstdError:

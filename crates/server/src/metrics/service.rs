@@ -132,6 +132,16 @@ impl Snapshot {
                 ([("outcome", "failed")], spool.upload_failures),
             ],
         )?;
+        let counters = &self.status.counters;
+        to.counter(
+            "swept_segments",
+            "Segments taken out of the object store, by why",
+            None,
+            &[
+                ([("reason", "dead")], counters.swept_segments),
+                ([("reason", "compacted")], counters.compacted_segments),
+            ],
+        )?;
         to.counter(
             "spool_damaged_files",
             "Spool files found damaged and kept aside",

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod captures;
 pub(crate) mod operation;
 pub(crate) mod probes;
+mod progress;
 pub(crate) mod reredact;
 pub(crate) mod shreds;
 pub(crate) mod tickets;

@@ -1,12 +1,15 @@
 //! What operators do and look at.
 
-use axum::{Json as Shown, extract::State};
-use oubliette_service::{ExpireOutcome, GenerationChange, Status};
+use axum::{Json as Shown, extract::State, response::Response};
+use oubliette_service::{
+    ExpireOutcome, GenerationChange, KeysVerified, RebuildProgress, Status, SweepOutcome,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Nothing};
+use super::{Answer, Nothing, progress};
 use crate::{
+    api_error::ApiError,
     app::App,
     guard::Caller,
     input::{
@@ -25,6 +28,30 @@ pub(crate) async fn expire(
     Ok(Shown(app.oubliette().expire(&by).await?))
 }
 
+/// `POST /v1/store/sweep`
+pub(crate) async fn sweep(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Response, ApiError> {
+    progress::streamed(&app.clone(), move |teller| async move {
+        app.oubliette().sweep(&by, |now: &SweepOutcome| teller.tell(now)).await
+    })
+    .await
+}
+
+/// `POST /v1/catalog/rebuild`
+pub(crate) async fn rebuild(
+    State(app): State<App>,
+    Caller(by): Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Response, ApiError> {
+    progress::streamed(&app.clone(), move |teller| async move {
+        app.oubliette().rebuild(&by, |now: &RebuildProgress| teller.tell(now)).await
+    })
+    .await
+}
+
 /// `GET /v1/keys/status`
 pub(crate) async fn key_status(
     State(app): State<App>,
@@ -33,6 +60,22 @@ pub(crate) async fn key_status(
 ) -> Answer<KeyStatusView> {
     query.done()?;
     Ok(Shown(KeyStatusView::of(&app.oubliette().key_status(&by)?)))
+}
+
+/// `GET /v1/keys/verify`
+pub(crate) async fn verify_keys(
+    State(app): State<App>,
+    Caller(by): Caller,
+    query: Query,
+) -> Answer<KeysVerified> {
+    query.done()?;
+    Ok(Shown(app.oubliette().verify_keys(&by).await?))
+}
+
+/// `GET /v1/keys/public`
+pub(crate) async fn public_key(State(app): State<App>, query: Query) -> Answer<Value> {
+    query.done()?;
+    Ok(Shown(json!({ "log_key": app.oubliette().log_public_key() })))
 }
 
 /// `POST /v1/keys/rotate`
@@ -59,6 +102,8 @@ pub(crate) async fn status(
 #[derive(Debug, Serialize)]
 pub(crate) struct KeyStatusView {
     generation: u64,
+    /// SHA-256 of the top key page: what receipts call the directory.
+    directory: String,
     accounts: u64,
     entries: u64,
     pages: u64,
@@ -69,6 +114,7 @@ impl KeyStatusView {
     fn of(status: &oubliette_keytree::Status) -> Self {
         Self {
             generation: status.generation.number(),
+            directory: status.directory.iter().map(|byte| format!("{byte:02x}")).collect(),
             accounts: status.accounts,
             entries: status.entries,
             pages: status.pages,

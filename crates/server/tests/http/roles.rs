@@ -32,6 +32,8 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/api-keys", &["operator"]),
     ("DELETE", "/v1/api-keys/k1", &["operator"]),
     ("POST", "/v1/expire", &["operator"]),
+    ("POST", "/v1/store/sweep", &["operator"]),
+    ("POST", "/v1/catalog/rebuild", &["operator"]),
     ("GET", "/v1/keys/status", &["operator"]),
     ("POST", "/v1/keys/rotate", &["operator"]),
     ("GET", "/v1/status", &["operator"]),

@@ -149,6 +149,21 @@ async fn what_is_over_is_refused_at_once_and_then_forgotten() {
 }
 
 #[tokio::test]
+async fn a_new_tree_holds_nothing_that_would_expire_at_once() {
+    let mut world = World::opted_in().await;
+    for shred in [false, true] {
+        if shred {
+            world.service.shred_account(&owner("acme"), &account("acme")).await.unwrap();
+        }
+        let before = world.service.key_status(&operator()).unwrap().generation;
+        // A new process does not know how far the one before had come with expiring.
+        world = world.crash_and_restart().await;
+        world.service.expire(&operator()).await.unwrap();
+        assert_eq!(world.service.key_status(&operator()).unwrap().generation, before);
+    }
+}
+
+#[tokio::test]
 async fn a_shorter_retention_works_backwards() {
     let world = World::opted_in().await;
     world.capture("acme", "ex-1").await;

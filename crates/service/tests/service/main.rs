@@ -5,7 +5,9 @@
 mod capturing;
 mod forgetting;
 mod reading;
+mod receipts;
 mod redacting_again;
 mod starting;
 mod support;
+mod sweeping;
 mod types;

@@ -128,17 +128,32 @@ impl World {
         self.crash_and_restart_after(|_| {}).await
     }
 
+    /// Closes the service, so that everything is in the object store, and starts it again.
+    pub(crate) async fn restart_after(self, between: impl FnOnce(&Path)) -> Self {
+        self.restart_with(Options::default(), between).await
+    }
+
+    pub(crate) async fn restart_with(self, options: Options, between: impl FnOnce(&Path)) -> Self {
+        let closed = self.service.close(Duration::from_secs(20)).await.unwrap();
+        assert_eq!((closed.captures, closed.segments), (0, 0));
+        self.start_again(options, between).await
+    }
+
     pub(crate) async fn crash_and_restart_after(self, between: impl FnOnce(&Path)) -> Self {
+        self.start_again(Options::default(), between).await
+    }
+
+    async fn start_again(self, options: Options, between: impl FnOnce(&Path)) -> Self {
         let Self { folder, clock, service } = self;
         drop(service);
         // The locks go when the last task has noticed.
-        let mut opened = components(folder.path(), &clock, Options::default()).await;
+        let mut opened = components(folder.path(), &clock, options.clone()).await;
         for _ in 0..100 {
             if opened.is_ok() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-            opened = components(folder.path(), &clock, Options::default()).await;
+            opened = components(folder.path(), &clock, options.clone()).await;
         }
         let opened = opened.unwrap();
         between(folder.path());

@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::files::{FileStore, check_name};
 use super::{
-    LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
+    Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
 };
 use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::{blocking, create_dir_durably, sync_dir, unique_name, write_durably};
@@ -147,6 +148,10 @@ impl ObjectStore for FolderStore {
     async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError> {
         self.run(move |root| sweep(root, unix_seconds)).await
     }
+
+    async fn capabilities(&self, _key: &ObjectKey) -> Vec<Check> {
+        Vec::new()
+    }
 }
 
 /// What `lifecycle.json` holds.
@@ -154,6 +159,34 @@ impl ObjectStore for FolderStore {
 #[serde(deny_unknown_fields)]
 struct RuleFile {
     rules: Vec<LifecycleRule>,
+}
+
+#[async_trait]
+impl FileStore for FolderStore {
+    async fn put_file(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        check_name(name)?;
+        let name = name.to_owned();
+        self.run(move |root| {
+            let path = root.join(name);
+            let folder = path.parent().expect("a name has a folder");
+            create_dir_durably(folder)
+                .and_then(|()| unique_name("tmp"))
+                .and_then(|new| write_durably(&root.join(TEMPORARY).join(new), &path, &bytes))
+                .map_err(|error| StoreError::disk("the log cannot be published", error))
+        })
+        .await
+    }
+
+    async fn get_file(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        check_name(name)?;
+        let name = name.to_owned();
+        self.run(move |root| match fs::read(root.join(name)) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::disk("the published log cannot be read", error)),
+        })
+        .await
+    }
 }
 
 fn put(root: &Path, key: &ObjectKey, body: &[u8]) -> Result<(), StoreError> {

@@ -33,6 +33,13 @@ impl LifecycleRule {
         Self { class }
     }
 
+    /// The rules of all classes that segments are put into, see [`RetentionClass::LADDER`].
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let class = |days: u16| RetentionClass::days(days.into()).expect("classes are in range");
+        RetentionClass::LADDER.into_iter().map(|days| Self::new(class(days))).collect()
+    }
+
     /// The class.
     #[must_use]
     pub fn class(self) -> RetentionClass {
@@ -123,6 +130,16 @@ mod tests {
         assert!(rule.is_over(&key, begun + 8 * 86_400));
         let other = LifecycleRule::new(RetentionClass::days(1).unwrap());
         assert!(!other.is_over(&key, i64::MAX), "a rule leaves other classes alone");
+    }
+
+    #[test]
+    fn every_retention_has_a_class_that_is_long_enough_and_not_much_longer() {
+        for days in 1..=u32::from(RetentionClass::MAX_DAYS) {
+            let class = u32::from(RetentionClass::for_retention(days).unwrap().get());
+            assert!(class >= days && (days > 3653 || class < days * 2), "{days}: {class}");
+        }
+        assert!(RetentionClass::for_retention(0).is_err());
+        assert!(RetentionClass::for_retention(36_501).is_err());
     }
 
     #[test]

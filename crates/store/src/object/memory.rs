@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::files::{FileStore, check_name};
 use super::{
-    LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
+    Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, PAGE, missing, range_len, too_short,
 };
 use crate::error::StoreError;
 use crate::key::ObjectKey;
@@ -22,6 +23,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     objects: BTreeMap<ObjectKey, Bytes>,
+    files: BTreeMap<String, Bytes>,
     rules: Vec<LifecycleRule>,
 }
 
@@ -35,6 +37,20 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Each critical section leaves the maps whole, also when a caller's thread panics.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl FileStore for MemoryStore {
+    async fn put_file(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        check_name(name)?;
+        self.lock().files.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn get_file(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        check_name(name)?;
+        Ok(self.lock().files.get(name).cloned())
     }
 }
 
@@ -98,5 +114,9 @@ impl ObjectStore for MemoryStore {
         inner.objects.retain(|key, _| !rules.iter().any(|rule| rule.is_over(key, unix_seconds)));
         inner.rules = rules;
         Ok((before - inner.objects.len()) as u64)
+    }
+
+    async fn capabilities(&self, _key: &ObjectKey) -> Vec<Check> {
+        Vec::new()
     }
 }

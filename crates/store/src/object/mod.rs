@@ -1,5 +1,7 @@
 //! Object stores: where segments go, and the contract every implementation keeps.
 
+mod check;
+mod files;
 mod folder;
 mod lifecycle;
 mod memory;
@@ -11,6 +13,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::check::{Check, Verdict, check_store};
+pub use self::files::FileStore;
 pub use self::folder::FolderStore;
 pub use self::lifecycle::LifecycleRule;
 pub use self::memory::MemoryStore;
@@ -101,6 +105,10 @@ pub trait ObjectStore: Send + Sync + Debug {
     ///
     /// As [`put`](ObjectStore::put).
     async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError>;
+
+    /// Tries out what this kind of store may or may not do, on an object that is there; for
+    /// [`check_store`]. Local stores have nothing to try.
+    async fn capabilities(&self, key: &ObjectKey) -> Vec<Check>;
 }
 
 /// One object of a listing.

@@ -11,10 +11,17 @@ pub(crate) use self::format::{
     header,
 };
 pub(crate) use self::reader::frame_range;
-pub use self::reader::{SegmentIndex, read_record};
+pub use self::reader::{SegmentIndex, read_record, read_records};
 pub(crate) use self::scan::scan;
 use crate::key::{ObjectKey, SegmentId};
 use oubliette_keytree::{AccountTag, LeafAddress};
+
+/// Bytes that a segment of so many records has beside the records.
+#[must_use]
+pub fn segment_overhead(records: u64) -> u64 {
+    let per_record = (FRAME_HEADER_LEN + INDEX_ENTRY_LEN) as u64;
+    (HEADER_LEN + TRAILER_LEN) as u64 + records * per_record
+}
 
 /// Where a record lies: in which segment, and where in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -21,6 +21,10 @@ pub struct SpoolLimits {
     pub max_age: Duration,
     /// Uploads at the same time. Each holds its segment in memory. Default 2.
     pub concurrent_uploads: usize,
+    /// Whether an uploaded segment is read back and compared, byte by byte, before its file goes. A
+    /// server that spoils what it is sent is then found out while the bytes are still here. Costs
+    /// a GET for each segment; without it only the size is asked for. Default yes.
+    pub verify_uploads: bool,
     /// The pause after a first failed upload; it doubles up to `max_backoff`. Default 200 ms.
     pub min_backoff: Duration,
     /// The longest pause between attempts while the object store is away. Default 30 s.
@@ -35,6 +39,7 @@ impl Default for SpoolLimits {
             segment_bytes: 16 << 20,
             max_age: Duration::from_secs(10),
             concurrent_uploads: 2,
+            verify_uploads: true,
             min_backoff: Duration::from_millis(200),
             max_backoff: Duration::from_secs(30),
         }

@@ -1,5 +1,6 @@
 //! The spool: local files that acknowledge fast and become segments.
 
+mod disk;
 mod limits;
 mod recovery;
 mod state;
@@ -7,12 +8,14 @@ mod uploader;
 mod writer;
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod sim_disk;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
@@ -20,21 +23,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join;
 use oubliette_seal::SealedBody;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::disk::{Disk, RealDisk};
 pub use self::limits::SpoolLimits;
 pub use self::recovery::{DamagedFile, Recovered, RecoveredRecord, RecoveredSegment};
 pub use self::state::SpoolStatus;
 use self::state::{Shared, record_cost};
-use self::writer::{Append, Command, CreateFile, Writer, real_files};
+use self::writer::{Append, Command, Record, Writer};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::fs::blocking;
-use crate::key::RetentionClass;
+use crate::key::{ObjectKey, RetentionClass};
 use crate::object::ObjectStore;
-use crate::segment::{FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record};
+use crate::segment::{
+    FRAME_HEADER_LEN, Location, check_frame, frame_range, read_record, read_records,
+};
 
 /// Tells the time as Unix seconds. Segments are named by it; nothing else depends on it.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -75,26 +82,26 @@ impl Spool {
         store: Arc<dyn ObjectStore>,
         clock: Clock,
     ) -> Result<(Self, Recovered), StoreError> {
-        Self::open_with(dir.into(), limits, store, clock, real_files()).await
+        Self::open_on(Arc::new(RealDisk), dir.into(), limits, store, clock).await
     }
 
-    async fn open_with(
+    async fn open_on(
+        disk: Arc<dyn Disk>,
         dir: PathBuf,
         limits: SpoolLimits,
         store: Arc<dyn ObjectStore>,
         clock: Clock,
-        create: CreateFile,
     ) -> Result<(Self, Recovered), StoreError> {
         limits.check()?;
-        let folder = dir.clone();
+        let (folder, on) = (dir.clone(), Arc::clone(&disk));
         let (lock, (state, recovered)) = blocking(move || {
-            let lock = recovery::take_folder(&folder)?;
-            Ok((lock, recovery::recover(&folder)?))
+            let lock = recovery::take_folder(&*on, &folder)?;
+            Ok((lock, recovery::recover(&*on, &folder)?))
         })
         .await?;
-        let shared = Arc::new(Shared::new(dir, limits, store, clock, lock, state));
+        let shared = Arc::new(Shared::new(dir, disk, limits, store, clock, lock, state));
         let (commands, received) = channel();
-        let writer = Writer::new(Arc::clone(&shared), create);
+        let writer = Writer::new(Arc::clone(&shared));
         std::thread::Builder::new()
             .name("oubliette-spool".into())
             .spawn(move || writer.run(&received))
@@ -131,13 +138,52 @@ impl Spool {
         &self,
         records: Vec<(SealedBody, RetentionClass)>,
     ) -> Result<Vec<Location>, StoreError> {
+        let records = records.into_iter().map(|(body, class)| (body.into(), class)).collect();
+        self.append_records(records).await
+    }
+
+    /// Appends the records at these locations once more, each in its class, so that the segments
+    /// they lie in can go: the way mostly dead segments become full ones. Returns where each lies
+    /// now, and `None` for those that cannot be had as whole records: they are gone or damaged.
+    ///
+    /// The records are as they were, under the same keys; until the caller has moved its rows both
+    /// copies can be read. They are in memory meanwhile: the caller bounds them.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_all`](Spool::append_all), and `Retry` if the object store cannot answer.
+    pub async fn copy_all(
+        &self,
+        locations: &[Location],
+    ) -> Result<Vec<Option<Location>>, StoreError> {
+        let mut records = Vec::with_capacity(locations.len());
+        let mut found = Vec::with_capacity(locations.len());
+        for (location, bytes) in locations.iter().zip(self.read_all(locations).await) {
+            let record = match bytes {
+                Ok(bytes) => Record::read_back(bytes),
+                Err(error) => match error.kind() {
+                    StoreErrorKind::NotFound | StoreErrorKind::Damaged => None,
+                    _ => return Err(error),
+                },
+            };
+            found.push(record.is_some());
+            records.extend(record.map(|record| (record, location.object_key.class())));
+        }
+        let mut copies = self.append_records(records).await?.into_iter();
+        Ok(found.into_iter().map(|found| if found { copies.next() } else { None }).collect())
+    }
+
+    async fn append_records(
+        &self,
+        records: Vec<(Record, RetentionClass)>,
+    ) -> Result<Vec<Location>, StoreError> {
         if self.shared.is_closed() {
             return Err(StoreError::closed());
         }
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let cost = records.iter().map(|(body, _)| record_cost(body.record().len())).sum();
+        let cost = records.iter().map(|(record, _)| record_cost(record.len())).sum();
         self.shared.reserve(cost)?;
         let (reply, answer) = oneshot::channel();
         self.send(Command::Append(Append { records, cost, reply }))?;
@@ -153,14 +199,14 @@ impl Spool {
     /// `Invalid` for a location that no record has; otherwise as [`ObjectStore::get_range`].
     pub async fn read(&self, location: &Location) -> Result<Bytes, StoreError> {
         frame_range(location)?;
-        // A file may be renamed or uploaded and removed between the look at the books and the look
-        // at the disk, and only forwards: after as many tries as there are steps it is uploaded.
-        for _ in 0..3 {
+        for attempt in 0..FILE_TRIES {
             let Some(path) = self.shared.local_file(location.object_key) else { break };
             let at = *location;
-            match blocking(move || read_local(&path, &at)).await {
+            let disk = Arc::clone(&self.shared.disk);
+            match blocking(move || read_local(&*disk, &path, &at)).await {
                 Ok(Some(record)) => return Ok(record),
-                Ok(None) => {}
+                // Renamed or removed since the look at the books, which will say so in a moment.
+                Ok(None) => tokio::time::sleep(Duration::from_millis(attempt)).await,
                 // Perhaps it was uploaded before the disk spoilt it.
                 Err(error) => {
                     return read_record(&*self.shared.store, location).await.or(Err(error));
@@ -168,6 +214,46 @@ impl Spool {
             }
         }
         read_record(&*self.shared.store, location).await
+    }
+
+    /// Reads many records, in the order of the locations, each with an error of its own: from the
+    /// spool where their segments are here, the others as [`read_records`] does.
+    ///
+    /// What is asked for is in memory at the end: the caller bounds it.
+    pub async fn read_all(&self, locations: &[Location]) -> Vec<Result<Bytes, StoreError>> {
+        let is_here = |location: &Location| self.shared.local_file(location.object_key).is_some();
+        let (here, away): (Vec<_>, Vec<_>) = locations.iter().copied().partition(is_here);
+        let (mut here, mut away) = join(
+            async {
+                let mut records = Vec::with_capacity(here.len());
+                for location in &here {
+                    records.push((*location, self.read(location).await));
+                }
+                records.into_iter()
+            },
+            async {
+                let records = read_records(&*self.shared.store, &away).await;
+                away.iter().copied().zip(records).collect::<Vec<_>>().into_iter()
+            },
+        )
+        .await;
+        let mut next_here = here.next();
+        let answer = |location: &Location| {
+            // Both keep the order, so the next of one of them it is.
+            if next_here.as_ref().is_some_and(|(of, _)| of == location) {
+                let answer = std::mem::replace(&mut next_here, here.next());
+                answer.expect("just seen").1
+            } else {
+                away.next().expect("every location is in one of the two").1
+            }
+        };
+        locations.iter().map(answer).collect()
+    }
+
+    /// Whether a segment's file is in the spool, and the object store may not have it yet.
+    #[must_use]
+    pub fn holds(&self, key: &ObjectKey) -> bool {
+        self.shared.local_file(*key).is_some()
     }
 
     /// Where the spool stands. Cheap: no disk is touched.
@@ -235,17 +321,21 @@ impl fmt::Debug for Spool {
     }
 }
 
+/// How often a file is looked for that the books say is there: the pauses grow by a millisecond.
+const FILE_TRIES: u64 = 12;
+
 /// Reads a record from a spool file; `None` if the file has gone meanwhile.
-fn read_local(path: &Path, location: &Location) -> Result<Option<Bytes>, StoreError> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|error| StoreError::disk("a spool file cannot be read", error))?,
-    };
+fn read_local(
+    disk: &dyn Disk,
+    path: &Path,
+    location: &Location,
+) -> Result<Option<Bytes>, StoreError> {
     let mut frame = vec![0; FRAME_HEADER_LEN + location.len as usize];
-    match file.read_exact_at(&mut frame, location.offset) {
+    match disk.read_at(path, location.offset, &mut frame) {
         Ok(()) if check_frame(&frame, location.len) => {
             Ok(Some(Bytes::from(frame).slice(FRAME_HEADER_LEN..)))
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             Err(StoreError::disk("a spool file cannot be read", error))
         }

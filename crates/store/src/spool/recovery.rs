@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use oubliette_keytree::{AccountTag, LeafAddress};
 
+use super::disk::{Disk, FolderLock};
 use super::state::{Phase, State, file_path, parse_file_name};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::fs::{create_dir_durably, sync_dir, unique_name, write_durably};
+use crate::fs::unique_name;
 use crate::key::ObjectKey;
 use crate::segment::{HEADER_LEN, IndexEntry, Location, SegmentIndex, scan};
 
@@ -85,7 +85,7 @@ pub(super) struct Restored {
 }
 
 /// Makes the folder and locks it for this process.
-pub(super) fn take_folder(dir: &Path) -> Result<File, StoreError> {
+pub(super) fn take_folder(disk: &dyn Disk, dir: &Path) -> Result<FolderLock, StoreError> {
     let unusable = |error| {
         StoreError::new(
             StoreErrorKind::Configuration,
@@ -96,32 +96,31 @@ pub(super) fn take_folder(dir: &Path) -> Result<File, StoreError> {
         )
         .with_source(error)
     };
-    create_dir_durably(&dir.join(DAMAGED)).map_err(unusable)?;
-    let lock = File::create(dir.join(LOCK)).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
-        Err(TryLockError::WouldBlock) => Err(StoreError::new(
+    disk.make_folder(&dir.join(DAMAGED)).map_err(unusable)?;
+    disk.lock(&dir.join(LOCK)).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => StoreError::new(
             StoreErrorKind::Configuration,
             format!(
                 "the spool folder {} is used by another process: stop it, or use another folder",
                 dir.display()
             ),
-        )),
-    }
+        ),
+        _ => unusable(error),
+    })
 }
 
 /// Goes through the folder: finishes what was open, verifies what was finished.
-pub(super) fn recover(dir: &Path) -> Result<(State, Recovered), StoreError> {
+pub(super) fn recover(disk: &dyn Disk, dir: &Path) -> Result<(State, Recovered), StoreError> {
     let unreadable = |error| StoreError::disk("the spool folder cannot be read", error);
+    // An earlier life may have been killed between a rename and its sync. What is removed below on
+    // the strength of a name must not come before that name on the disk.
+    disk.sync_folder(dir).map_err(unreadable)?;
     let mut open = BTreeMap::new();
     let mut sealed = BTreeMap::new();
-    for entry in fs::read_dir(dir).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
+    for name in disk.names(dir).map_err(unreadable)? {
         if Path::new(&name).extension() == Some(OsStr::new("tmp")) {
             // A copy that was not finished; what it was copied from is still there.
-            fs::remove_file(entry.path()).map_err(unreadable)?;
+            disk.remove(&dir.join(&name)).map_err(unreadable)?;
             continue;
         }
         match name.to_str().and_then(parse_file_name) {
@@ -135,26 +134,26 @@ pub(super) fn recover(dir: &Path) -> Result<(State, Recovered), StoreError> {
     let mut recovered = Recovered::default();
     for (key, ()) in sealed {
         let path = file_path(dir, key, "seg");
-        let size = fs::metadata(&path).map_err(unreadable)?.len();
-        match verify(&path, key).map_err(unreadable)? {
+        let size = disk.size(&path).map_err(unreadable)?;
+        match verify(disk, &path, key).map_err(unreadable)? {
             Some(entries) => {
                 if open.remove(&key).is_some() {
                     // It was finished as a copy, and the process died before it removed this.
-                    fs::remove_file(file_path(dir, key, "open")).map_err(unreadable)?;
+                    disk.remove(&file_path(dir, key, "open")).map_err(unreadable)?;
                 }
                 state.insert(key, Phase::Sealed { uploading: false }, size);
                 recovered.segments.push(RecoveredSegment { object_key: key, entries });
             }
             None if open.contains_key(&key) => {
                 // The original of the copy is still there and is better than the copy.
-                recovered.damaged.push(set_aside(dir, &path, key, 0).map_err(unreadable)?);
+                recovered.damaged.push(set_aside(disk, dir, &path, key, 0).map_err(unreadable)?);
             }
-            None => take_in(dir, key, "seg", size, &mut state, &mut recovered),
+            None => take_in(disk, dir, key, "seg", size, &mut state, &mut recovered),
         }
     }
     for (key, ()) in open {
-        let size = fs::metadata(file_path(dir, key, "open")).map_err(unreadable)?.len();
-        take_in(dir, key, "open", size, &mut state, &mut recovered);
+        let size = disk.size(&file_path(dir, key, "open")).map_err(unreadable)?;
+        take_in(disk, dir, key, "open", size, &mut state, &mut recovered);
     }
     recovered.segments.sort_by_key(|segment| segment.object_key.segment());
     state.damaged = recovered.damaged.len() as u64;
@@ -164,6 +163,7 @@ pub(super) fn recover(dir: &Path) -> Result<(State, Recovered), StoreError> {
 /// Restores one file at start. If that fails, as on a full disk, the file stays and is tried again
 /// while the spool runs: a sidecar that does not start helps nobody.
 fn take_in(
+    disk: &dyn Disk,
     dir: &Path,
     key: ObjectKey,
     extension: &str,
@@ -171,7 +171,7 @@ fn take_in(
     state: &mut State,
     recovered: &mut Recovered,
 ) {
-    match restore(dir, key, extension, None) {
+    match restore(disk, dir, key, extension, None) {
         Ok(restored) => {
             recovered.torn_bytes += restored.torn_bytes;
             recovered.damaged.extend(restored.damaged);
@@ -187,7 +187,7 @@ fn take_in(
                 _ => Phase::Sealed { uploading: false },
             };
             state.insert(key, phase, size);
-            if let Ok(bytes) = fs::read(file_path(dir, key, extension)) {
+            if let Ok(bytes) = disk.read(&file_path(dir, key, extension)) {
                 let entries = scan(&bytes, key).entries;
                 recovered.segments.push(RecoveredSegment { object_key: key, entries });
             }
@@ -201,6 +201,7 @@ fn take_in(
 /// what it could not write and taken the pages for clean. `good` is the length up to which
 /// the file was acknowledged, where that is known.
 pub(super) fn restore(
+    disk: &dyn Disk,
     dir: &Path,
     key: ObjectKey,
     extension: &str,
@@ -208,7 +209,13 @@ pub(super) fn restore(
 ) -> Result<Restored, StoreError> {
     let failed = |error| StoreError::disk("a spool file cannot be restored", error);
     let path = file_path(dir, key, extension);
-    let mut bytes = fs::read(&path).map_err(failed)?;
+    let mut bytes = match disk.read(&path) {
+        // An earlier try came as far as the copy, or found nothing worth one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && extension == "open" => {
+            return restored_before(disk, dir, key).map_err(failed);
+        }
+        read => read.map_err(failed)?,
+    };
     let len = bytes.len();
     bytes.truncate(good.and_then(|good| usize::try_from(good).ok()).unwrap_or(len));
     let was_sealed = extension == "seg";
@@ -223,19 +230,26 @@ pub(super) fn restore(
     let mut damaged = None;
     if is_damaged && was_sealed {
         // Out of the way first, as the finished copy takes its name.
-        damaged = Some(copy_aside(dir, &path, key, whole_records).map_err(failed)?);
+        damaged = Some(copy_aside(disk, dir, &path, key, whole_records).map_err(failed)?);
     }
     if let Some(segment) = &finished {
-        let temporary = unique_name("tmp").map_err(failed)?;
-        write_durably(&dir.join(temporary), &file_path(dir, key, "seg"), segment)
-            .map_err(failed)?;
+        disk.write_durably(dir, &file_path(dir, key, "seg"), segment).map_err(failed)?;
     }
-    if is_damaged && !was_sealed {
-        damaged = Some(set_aside(dir, &path, key, whole_records).map_err(failed)?);
-    } else if !was_sealed || finished.is_none() {
-        fs::remove_file(&path).map_err(failed)?;
+    let mut clear = || {
+        if is_damaged && !was_sealed {
+            damaged = Some(set_aside(disk, dir, &path, key, whole_records)?);
+        } else if !was_sealed || finished.is_none() {
+            disk.remove(&path)?;
+        }
+        disk.sync_folder(dir)
+    };
+    match clear() {
+        // The copy is there, and that is where the records are from now on.
+        Err(error) if finished.is_some() => {
+            tracing::warn!(%key, %error, "what a spool file was restored from stays for now");
+        }
+        cleared => cleared.map_err(failed)?,
     }
-    sync_dir(dir).map_err(failed)?;
     if let Some(damaged) = &damaged {
         tracing::error!(%key, path = %damaged.path.display(), whole_records, "a spool file is damaged");
     }
@@ -247,40 +261,50 @@ pub(super) fn restore(
     })
 }
 
+/// What is there in place of an original that is not there any more.
+fn restored_before(disk: &dyn Disk, dir: &Path, key: ObjectKey) -> io::Result<Restored> {
+    let path = file_path(dir, key, "seg");
+    let segment = match verify(disk, &path, key) {
+        Ok(Some(entries)) => Some((disk.size(&path)?, entries)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => None,
+    };
+    Ok(Restored { segment, torn_bytes: 0, damaged: None })
+}
+
 /// The records of a finished file, if every byte is as it was written.
-fn verify(path: &Path, key: ObjectKey) -> io::Result<Option<Vec<IndexEntry>>> {
-    let bytes = fs::read(path)?;
+fn verify(disk: &dyn Disk, path: &Path, key: ObjectKey) -> io::Result<Option<Vec<IndexEntry>>> {
+    let bytes = disk.read(path)?;
     let index = SegmentIndex::parse(&bytes).ok().filter(|index| index.object_key() == key);
     Ok(index.map(SegmentIndex::into_entries))
 }
 
 /// Moves a file to `damaged/`, under a name that is not taken.
 fn set_aside(
+    disk: &dyn Disk,
     dir: &Path,
     path: &Path,
     key: ObjectKey,
     whole_records: usize,
 ) -> io::Result<DamagedFile> {
     let kept = damaged_path(dir, path)?;
-    fs::rename(path, &kept)?;
-    sync_dir(&dir.join(DAMAGED))?;
-    sync_dir(dir)?;
+    disk.rename(path, &kept)?;
+    disk.sync_folder(&dir.join(DAMAGED))?;
+    disk.sync_folder(dir)?;
     Ok(DamagedFile { path: kept, object_key: key, whole_records })
 }
 
 /// Links a file into `damaged/`, so that it is at no moment without a name.
 fn copy_aside(
+    disk: &dyn Disk,
     dir: &Path,
     path: &Path,
     key: ObjectKey,
     whole_records: usize,
 ) -> io::Result<DamagedFile> {
     let kept = damaged_path(dir, path)?;
-    if fs::hard_link(path, &kept).is_err() {
-        fs::copy(path, &kept)?; // not every file system has links
-        File::open(&kept)?.sync_all()?;
-    }
-    sync_dir(&dir.join(DAMAGED))?;
+    disk.link(path, &kept)?;
+    disk.sync_folder(&dir.join(DAMAGED))?;
     Ok(DamagedFile { path: kept, object_key: key, whole_records })
 }
 

@@ -1,7 +1,6 @@
 //! What writer, uploader and readers of one spool share.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::disk::{Disk, FolderLock};
 use super::{Clock, SpoolLimits};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::{ObjectKey, SegmentId};
@@ -17,6 +17,7 @@ use crate::segment::{FRAME_HEADER_LEN, INDEX_ENTRY_LEN};
 
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) limits: SpoolLimits,
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) clock: Clock,
@@ -32,7 +33,7 @@ pub(super) struct Shared {
     /// changes files is not.
     stop: watch::Sender<bool>,
     /// Locks the folder for as long as thread or task may touch it.
-    folder: File,
+    folder: FolderLock,
 }
 
 #[derive(Default)]
@@ -71,14 +72,16 @@ pub(super) enum Phase {
 impl Shared {
     pub(super) fn new(
         dir: PathBuf,
+        disk: Arc<dyn Disk>,
         limits: SpoolLimits,
         store: Arc<dyn ObjectStore>,
         clock: Clock,
-        lock: File,
+        lock: FolderLock,
         state: State,
     ) -> Self {
         Self {
             dir,
+            disk,
             limits,
             store,
             clock,
@@ -119,7 +122,7 @@ impl Shared {
 
     /// Lets another spool have the folder.
     pub(super) fn unlock_folder(&self) {
-        if let Err(error) = self.folder.unlock() {
+        if let Err(error) = self.folder.release() {
             tracing::warn!(%error, "the spool folder stays locked until the process ends");
         }
     }

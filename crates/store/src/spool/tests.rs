@@ -1,19 +1,19 @@
 //! Tests that need to look inside the spool, or make its files fail.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
 use oubliette_keytree::{AccountTag, Hour, LeafAddress, LeafKey};
 use oubliette_redact::{CapturedBody, RedactedBody, UnredactedConsent};
 use oubliette_seal::{Place, Sealer};
 
-use super::writer::SpoolFile;
+use super::disk::SpoolFile;
 use super::*;
 use crate::MemoryStore;
 use crate::testing::{FailingStore, Faults};
 
-const NOON: i64 = 1_793_448_000; // 2026-10-31T12:00:00Z
+pub(super) const NOON: i64 = 1_793_448_000; // 2026-10-31T12:00:00Z
 const SOON: Duration = Duration::from_secs(20);
 
 fn clock() -> Clock {
@@ -24,7 +24,7 @@ fn class() -> RetentionClass {
     RetentionClass::days(7).unwrap()
 }
 
-fn sealed(number: u32, len: usize) -> SealedBody {
+pub(super) fn sealed(number: u32, len: usize) -> SealedBody {
     // Bytes without pattern, so that compression leaves the sizes alone.
     let mut state = u64::from(number);
     let text: Vec<u8> = std::iter::repeat_with(|| {
@@ -118,14 +118,15 @@ async fn a_file_torn_at_any_byte_of_the_last_frame_keeps_all_before_it() {
                 continue;
             }
             fs::write(dir.path().join(name), &torn).unwrap();
-            let (mut state, recovered) = recovery::recover(dir.path_with_damaged()).unwrap();
+            let (mut state, recovered) =
+                recovery::recover(&RealDisk, dir.path_with_damaged()).unwrap();
             assert_eq!(recovered.damaged, [], "a torn tail is no damage (cut at {cut})");
             assert_eq!(recovered.torn_bytes as usize, cut + garbage.len() - last);
             let found: Vec<_> = recovered.records().map(|r| r.location).collect();
             assert_eq!(found, [records[0].0, records[1].0], "cut at {cut}");
             for (location, record) in &records[..2] {
                 let path = state::file_path(dir.path(), location.object_key, "seg");
-                assert_eq!(read_local(&path, location).unwrap().unwrap(), record);
+                assert_eq!(read_local(&RealDisk, &path, location).unwrap().unwrap(), record);
             }
             assert!(files(dir.path(), "open").is_empty() && files(dir.path(), "tmp").is_empty());
             assert!(state.next_upload().is_some());
@@ -154,7 +155,7 @@ async fn a_flipped_byte_anywhere_in_an_open_file_costs_at_most_one_record() {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x41;
         fs::write(dir.path().join(file.file_name().unwrap()), &flipped).unwrap();
-        let (_, recovered) = recovery::recover(dir.path_with_damaged()).unwrap();
+        let (_, recovered) = recovery::recover(&RealDisk, dir.path_with_damaged()).unwrap();
         let frame_of = |location: &Location| {
             let start = location.offset as usize;
             start..start + FRAME_HEADER_LEN + location.len as usize
@@ -294,13 +295,24 @@ impl BadFile {
     }
 }
 
-async fn open_on(disk: &Arc<BadDisk>, dir: &Path, store: Arc<dyn ObjectStore>) -> Spool {
-    let disk = Arc::clone(disk);
-    let create: CreateFile = Arc::new(move |path| {
+/// The real file system but for its new files.
+struct WithBadFiles(Arc<BadDisk>);
+
+impl Disk for WithBadFiles {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn SpoolFile>> {
         let file = File::create_new(path)?;
-        Ok(Box::new(BadFile { disk: Arc::clone(&disk), file, failed: false }))
-    });
-    Spool::open_with(dir.into(), limits(), store, clock(), create).await.unwrap().0
+        Ok(Box::new(BadFile { disk: Arc::clone(&self.0), file, failed: false }))
+    }
+
+    /// Copies are made on a disk that works.
+    fn write_durably(&self, dir: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+        RealDisk.write_durably(dir, path, content)
+    }
+}
+
+async fn open_on(disk: &Arc<BadDisk>, dir: &Path, store: Arc<dyn ObjectStore>) -> Spool {
+    let disk = Arc::new(WithBadFiles(Arc::clone(disk)));
+    Spool::open_on(disk, dir.into(), limits(), store, clock()).await.unwrap().0
 }
 
 #[tokio::test(flavor = "multi_thread")]

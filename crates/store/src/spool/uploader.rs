@@ -1,6 +1,5 @@
 //! The task that takes finished segments to the object store, however long that takes.
 
-use std::fs;
 use std::future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::recovery::restore;
 use super::state::{Phase, Shared, file_path};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::fs::{blocking, sync_dir};
+use crate::fs::blocking;
 use crate::key::ObjectKey;
 use crate::segment::SegmentIndex;
 
@@ -90,7 +89,10 @@ async fn send(
     if rebuilt && is_whole(shared, key).await? {
         return Ok(()); // uploaded before its spool file was damaged, and better than what is left
     }
-    shared.store.put(&key, segment).await?;
+    shared.store.put(&key, segment.clone()).await?;
+    if shared.limits.verify_uploads {
+        return compare(shared, key, &segment).await;
+    }
     let stored = shared.store.size(&key).await?;
     if stored != size {
         return Err(StoreError::new(
@@ -101,6 +103,24 @@ async fn send(
     Ok(())
 }
 
+/// Reads a segment back from the object store, piece by piece.
+async fn compare(shared: &Shared, key: ObjectKey, segment: &Bytes) -> Result<(), StoreError> {
+    for (number, piece) in segment.chunks(COMPARED_TOGETHER).enumerate() {
+        let from = (number * COMPARED_TOGETHER) as u64;
+        let stored = shared.store.get_range(&key, from..from + piece.len() as u64).await?;
+        if stored != piece {
+            return Err(StoreError::new(
+                StoreErrorKind::Retry,
+                format!("{key} comes back from the object store other than it was sent"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of a segment that are in memory a second time while they are compared.
+const COMPARED_TOGETHER: usize = 4 << 20;
+
 /// Reads a finished file and checks every byte of it, and whether it was rebuilt. A file that is
 /// damaged is kept, and what is whole in it goes on; `None` if that is nothing.
 async fn load(shared: &Arc<Shared>, key: ObjectKey) -> Result<Option<(Bytes, bool)>, StoreError> {
@@ -108,7 +128,7 @@ async fn load(shared: &Arc<Shared>, key: ObjectKey) -> Result<Option<(Bytes, boo
     blocking(move || {
         let path = file_path(&shared.dir, key, "seg");
         let read = || {
-            let bytes = fs::read(&path)
+            let bytes = (shared.disk.read(&path))
                 .map_err(|error| StoreError::disk("a spool file cannot be read", error))?;
             let index = SegmentIndex::parse(&bytes).ok().filter(|i| i.object_key() == key);
             Ok::<_, StoreError>(index.map(|index| (Bytes::from(bytes), index.is_rebuilt())))
@@ -116,7 +136,7 @@ async fn load(shared: &Arc<Shared>, key: ObjectKey) -> Result<Option<(Bytes, boo
         if let Some(whole) = read()? {
             return Ok(Some(whole));
         }
-        let restored = restore(&shared.dir, key, "seg", None)?;
+        let restored = restore(&*shared.disk, &shared.dir, key, "seg", None)?;
         shared.lock().damaged += u64::from(restored.damaged.is_some());
         match restored.segment {
             None => Ok(None),
@@ -171,8 +191,8 @@ async fn settle(shared: &Arc<Shared>, key: ObjectKey, result: &Result<(), StoreE
     shared.forget(key.segment());
     let remove = Arc::clone(shared);
     let removed = blocking(move || {
-        fs::remove_file(file_path(&remove.dir, key, "seg"))
-            .and_then(|()| sync_dir(&remove.dir))
+        (remove.disk.remove(&file_path(&remove.dir, key, "seg")))
+            .and_then(|()| remove.disk.sync_folder(&remove.dir))
             .map_err(|error| StoreError::disk("an uploaded spool file stays", error))
     });
     if let Err(error) = removed.await {

@@ -1,21 +1,21 @@
 //! The one thread that appends: it writes everything that waits, syncs once, acknowledges all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use oubliette_seal::SealedBody;
+use bytes::Bytes;
+use oubliette_keytree::{AccountTag, LeafAddress};
+use oubliette_seal::{RecordRef, SealedBody};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::disk::SpoolFile;
 use super::recovery::restore;
 use super::state::{Phase, Shared, file_path, record_cost};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::fs::{free_bytes, sync_dir};
 use crate::key::{ObjectKey, RetentionClass, SegmentId};
 use crate::segment::{
     FRAME_HEADER_LEN, HEADER_LEN, IndexEntry, Location, TRAILER_LEN, footer, frame_header, header,
@@ -37,39 +37,41 @@ pub(super) enum Command {
 }
 
 pub(super) struct Append {
-    pub(super) records: Vec<(SealedBody, RetentionClass)>,
+    pub(super) records: Vec<(Record, RetentionClass)>,
     /// What has been reserved for them.
     pub(super) cost: u64,
     pub(super) reply: oneshot::Sender<Result<Vec<Location>, StoreError>>,
 }
 
-/// A file as the writer needs it, so that tests can make it fail.
-pub(super) trait SpoolFile: Send {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
-    fn sync_data(&mut self) -> io::Result<()>;
+/// A record to be appended: one that was just sealed, or one that the store gave back.
+pub(super) struct Record {
+    bytes: Bytes,
+    account: AccountTag,
+    address: LeafAddress,
 }
 
-/// Creates a file that must not be there yet.
-pub(super) type CreateFile = Arc<dyn Fn(&Path) -> io::Result<Box<dyn SpoolFile>> + Send + Sync>;
-
-impl SpoolFile for File {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Write::write_all(self, bytes)
+impl Record {
+    /// A record that was read back, if it is one.
+    pub(super) fn read_back(bytes: Bytes) -> Option<Self> {
+        let record = RecordRef::parse(&bytes).ok()?;
+        let (account, address) = (record.header().account(), record.header().address());
+        Some(Self { bytes, account, address })
     }
 
-    fn sync_data(&mut self) -> io::Result<()> {
-        File::sync_data(self)
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 
-/// Creates files of the real file system.
-pub(super) fn real_files() -> CreateFile {
-    Arc::new(|path| Ok(Box::new(File::create_new(path)?)))
+impl From<SealedBody> for Record {
+    fn from(body: SealedBody) -> Self {
+        let (account, address) = (body.account(), body.address());
+        Self { bytes: body.into_record().into(), account, address }
+    }
 }
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    create: CreateFile,
     open: BTreeMap<RetentionClass, OpenSegment>,
     next_restore: Instant,
 }
@@ -97,8 +99,8 @@ type Placed =
     (oneshot::Sender<Result<Vec<Location>, StoreError>>, Result<Vec<Location>, StoreError>);
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, create: CreateFile) -> Self {
-        Self { shared, create, open: BTreeMap::new(), next_restore: Instant::now() }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, open: BTreeMap::new(), next_restore: Instant::now() }
     }
 
     /// Works until told to close, or until nobody can tell anything any more. In the latter case
@@ -202,7 +204,10 @@ impl Writer {
     }
 
     fn check_free_space(&self, cost: u64) -> Result<(), StoreError> {
-        let free = free_bytes(&self.shared.dir)
+        let free = self
+            .shared
+            .disk
+            .free_bytes(&self.shared.dir)
             .map_err(|error| StoreError::disk("the free disk space cannot be told", error))?;
         if free.saturating_sub(cost) < self.shared.limits.min_free_bytes {
             return Err(StoreError::new(
@@ -222,9 +227,9 @@ impl Writer {
         let mut locations = Vec::with_capacity(append.records.len());
         let mut placed_cost = 0;
         for (record, class) in append.records {
-            match self.segment_for(class, record.record().len(), full) {
+            match self.segment_for(class, record.len(), full) {
                 Ok(segment) => {
-                    let cost = record_cost(record.record().len());
+                    let cost = record_cost(record.len());
                     placed_cost += cost;
                     segment.reserved += cost;
                     locations.push(segment.push(&record));
@@ -256,7 +261,7 @@ impl Writer {
         match self.open.entry(class) {
             std::collections::btree_map::Entry::Occupied(there) => Ok(there.into_mut()),
             std::collections::btree_map::Entry::Vacant(none) => {
-                Ok(none.insert(begin(&self.shared, &self.create, class)?))
+                Ok(none.insert(begin(&self.shared, class)?))
             }
         }
     }
@@ -272,7 +277,7 @@ impl Writer {
             return true;
         }
         let id = segment.key.segment();
-        match segment.write(&self.shared.dir) {
+        match segment.write(&self.shared) {
             Ok(()) => {
                 segment.good = segment.len;
                 // The reservation becomes part of the segment.
@@ -297,7 +302,8 @@ impl Writer {
         if segment.good == 0 {
             // Nothing in it was ever acknowledged.
             self.shared.forget(key.segment());
-            let _ = fs::remove_file(file_path(&self.shared.dir, key, "open")); // else at next start
+            let path = file_path(&self.shared.dir, key, "open");
+            let _ = self.shared.disk.remove(&path); // else at next start
         } else {
             self.shared.update(
                 key.segment(),
@@ -325,21 +331,21 @@ impl Writer {
     /// Writes index and trailer, syncs, renames, and hands the segment to the uploader.
     fn finish(&self, mut segment: OpenSegment) {
         let key = segment.key;
-        let dir = &self.shared.dir;
+        let (disk, dir) = (&self.shared.disk, &self.shared.dir);
         let hash = std::mem::take(&mut segment.hash);
         let footer = footer(&segment.entries, segment.len, 0, hash);
         let size = segment.len + footer.len() as u64;
         let mut finish = || {
             segment.file.write_all(&footer)?;
             segment.file.sync_data()?;
-            fs::rename(file_path(dir, key, "open"), file_path(dir, key, "seg"))
+            disk.rename(&file_path(dir, key, "open"), &file_path(dir, key, "seg"))
         };
         if let Err(error) = finish() {
             self.poison(&segment, &error);
             return;
         }
         self.shared.update(key.segment(), Phase::Sealed { uploading: false }, size);
-        if let Err(error) = sync_dir(dir) {
+        if let Err(error) = disk.sync_folder(dir) {
             // The file is whole under either name, and recovery takes either.
             tracing::warn!(%key, %error, "the spool folder could not be synced");
         }
@@ -359,7 +365,7 @@ impl Writer {
             aside.collect()
         };
         for (key, good) in aside {
-            match restore(&self.shared.dir, key, "open", good) {
+            match restore(&*self.shared.disk, &self.shared.dir, key, "open", good) {
                 Ok(restored) => {
                     if restored.damaged.is_some() {
                         self.shared.lock().damaged += 1;
@@ -382,13 +388,10 @@ impl Writer {
 }
 
 /// Begins a segment: its file, its header in the buffer, its entry in the books.
-fn begin(
-    shared: &Shared,
-    create: &CreateFile,
-    class: RetentionClass,
-) -> Result<OpenSegment, StoreError> {
+fn begin(shared: &Shared, class: RetentionClass) -> Result<OpenSegment, StoreError> {
     let key = ObjectKey::new(class, SegmentId::generate((shared.clock)())?);
-    let file = create(&file_path(&shared.dir, key, "open"))
+    let path = file_path(&shared.dir, key, "open");
+    let file = (shared.disk.create(&path))
         .map_err(|error| StoreError::disk("a spool file could not be made", error))?;
     let header = header(key);
     shared.lock().insert(key, Phase::Open, (HEADER_LEN + TRAILER_LEN) as u64);
@@ -407,13 +410,13 @@ fn begin(
 }
 
 impl OpenSegment {
-    fn push(&mut self, record: &SealedBody) -> Location {
-        let bytes = record.record();
+    fn push(&mut self, record: &Record) -> Location {
+        let bytes = &record.bytes[..];
         let entry = IndexEntry {
             offset: self.len,
             len: u32::try_from(bytes.len()).expect("a record's length has 32 bits"),
-            account: record.account(),
-            address: record.address(),
+            account: record.account,
+            address: record.address,
         };
         self.buffer.extend_from_slice(&frame_header(bytes).expect("seal makes no longer records"));
         self.buffer.extend_from_slice(bytes);
@@ -422,11 +425,11 @@ impl OpenSegment {
         entry.location(self.key)
     }
 
-    fn write(&mut self, dir: &Path) -> io::Result<()> {
+    fn write(&mut self, shared: &Shared) -> io::Result<()> {
         self.file.write_all(&self.buffer)?;
         self.file.sync_data()?;
         if !self.in_folder {
-            sync_dir(dir)?;
+            shared.disk.sync_folder(&shared.dir)?;
             self.in_folder = true;
         }
         self.hash.update(&self.buffer);

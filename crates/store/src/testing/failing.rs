@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::ObjectKey;
-use crate::object::{LifecycleRule, ObjectPage, ObjectStore};
+use crate::object::{Check, LifecycleRule, ObjectPage, ObjectStore};
 
 /// How often what goes wrong, in percent of the operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +20,8 @@ pub struct Faults {
     pub fail: u8,
     /// Does it and loses the reply: the caller sees an error.
     pub lose_reply: u8,
+    /// Alters a byte on the way, of what is written or of what is read, and says that all is well.
+    pub corrupt: u8,
     /// Waits up to [`Faults::longest_delay`] first.
     pub delay: u8,
     /// The longest wait.
@@ -34,6 +36,7 @@ pub struct FailingStore {
     random: AtomicU64,
     down: AtomicBool,
     injected: AtomicU64,
+    calls: AtomicU64,
 }
 
 impl FailingStore {
@@ -46,6 +49,7 @@ impl FailingStore {
             random: AtomicU64::new(seed),
             down: AtomicBool::new(false),
             injected: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
         }
     }
 
@@ -65,6 +69,12 @@ impl FailingStore {
         self.injected.load(Ordering::SeqCst)
     }
 
+    /// How many operations have been asked for so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
     /// The next number of SplitMix64: good enough to spread faults, and a dependency less.
     fn draw(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -78,6 +88,21 @@ impl FailingStore {
         self.draw() % 100 < u64::from(percent)
     }
 
+    /// Flips a bit of one byte. Another bit on the way in than on the way out, so that no comparison
+    /// is fooled by the same accident twice.
+    fn perhaps_altered(&self, bytes: Bytes, bit: u8) -> Bytes {
+        let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let (happens, at) = (self.happens(faults.corrupt), self.draw());
+        if !happens || bytes.is_empty() {
+            return bytes;
+        }
+        self.injected.fetch_add(1, Ordering::SeqCst);
+        let mut bytes = bytes.to_vec();
+        let at = usize::try_from(at % bytes.len() as u64).expect("below a length");
+        bytes[at] ^= bit;
+        bytes.into()
+    }
+
     fn fault(&self, message: &'static str) -> StoreError {
         self.injected.fetch_add(1, Ordering::SeqCst);
         StoreError::new(StoreErrorKind::Retry, message)
@@ -87,6 +112,7 @@ impl FailingStore {
         &self,
         operation: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         // All are drawn each time, so that one percentage does not shift the course of the others.
         let (fail, lose, delay) = (
@@ -122,11 +148,13 @@ impl fmt::Debug for FailingStore {
 #[async_trait]
 impl ObjectStore for FailingStore {
     async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), StoreError> {
+        let body = self.perhaps_altered(body, 0x10);
         self.disturb(self.inner.put(key, body)).await
     }
 
     async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
-        self.disturb(self.inner.get_range(key, range)).await
+        let bytes = self.disturb(self.inner.get_range(key, range)).await?;
+        Ok(self.perhaps_altered(bytes, 0x20))
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
@@ -155,5 +183,9 @@ impl ObjectStore for FailingStore {
 
     async fn sweep(&self, unix_seconds: i64) -> Result<u64, StoreError> {
         self.disturb(self.inner.sweep(unix_seconds)).await
+    }
+
+    async fn capabilities(&self, key: &ObjectKey) -> Vec<Check> {
+        self.inner.capabilities(key).await
     }
 }

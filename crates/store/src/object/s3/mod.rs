@@ -1,6 +1,7 @@
 //! S3 and what speaks like it: R2, Garage, MinIO.
 
 mod errors;
+mod probe;
 mod rules;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::errors::{configuration, sdk_error};
-use super::{LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, range_len, too_short};
+use super::files::{FileStore, check_name};
+use super::{Check, LifecycleRule, ObjectInfo, ObjectPage, ObjectStore, range_len, too_short};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::ObjectKey;
 
@@ -114,6 +116,46 @@ impl S3Store {
             .map_err(|_| broken())?
             .into_bytes();
         if body.len() as u64 == len { Ok(body) } else { Err(broken()) }
+    }
+}
+
+#[async_trait]
+impl FileStore for S3Store {
+    async fn put_file(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        check_name(name)?;
+        let len = bytes.len() as u64;
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(name)
+            .content_type("application/octet-stream")
+            .body(ByteStream::from(bytes))
+            .customize()
+            .config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts(len)))
+            .send()
+            .await
+            .map_err(|error| sdk_error("publishing the log", &error))?;
+        Ok(())
+    }
+
+    async fn get_file(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        check_name(name)?;
+        let request = self.client.get_object().bucket(&self.bucket).key(name);
+        let reply = match request.send().await {
+            Ok(reply) => reply,
+            Err(error) => {
+                let error = sdk_error("reading the published log", &error);
+                let missing = error.kind() == StoreErrorKind::NotFound;
+                return if missing { Ok(None) } else { Err(error) };
+            }
+        };
+        // A tile or a head: kilobytes, for which the shortest deadline is ample.
+        let body = tokio::time::timeout(attempt_timeout(0), reply.body.collect()).await;
+        let broken = || {
+            let what = "reading the published log: the object store broke off in the middle";
+            StoreError::new(StoreErrorKind::Retry, what)
+        };
+        Ok(Some(body.map_err(|_| broken())?.map_err(|_| broken())?.into_bytes()))
     }
 }
 
@@ -226,6 +268,10 @@ impl ObjectStore for S3Store {
 
     async fn lifecycle(&self) -> Result<Vec<LifecycleRule>, StoreError> {
         rules::in_force(&self.client, &self.bucket).await
+    }
+
+    async fn capabilities(&self, key: &ObjectKey) -> Vec<Check> {
+        probe::all(&self.client, &self.bucket, key).await
     }
 
     /// The server does it by itself.

@@ -1,0 +1,416 @@
+//! Thousands of literals looked for where words begin.
+//!
+//! Nearly every literal that leads to rules holds a word of its own: `passport`, the `live` in `sk_live_`, the
+//! `birth` in `date of birth`. The text's words, maximal runs of ASCII letters and digits, are found by vectors; one
+//! hash for each word then tells, for all literals together, that it is none of theirs. What a text of some
+//! language costs hardly depends on how many literals there are, as its words are nearly all others.
+//!
+//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first six bytes, or four, from
+//! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
+//! known by four bytes of such (*lead*).
+
+use crate::prefilter::{Word, Words};
+
+/// Literals, in lower case, by their words.
+#[derive(Debug, Default)]
+pub(crate) struct Lexicon {
+    /// Two bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
+    /// filters, 2009).
+    bits: Vec<u64>,
+    /// How far to shift a hash for the number of a word.
+    shift: u32,
+    /// From the first bits of a hash to the first of its entries.
+    first: Vec<u32>,
+    /// How far to shift a hash for these.
+    first_shift: u32,
+    /// In order of their hashes.
+    entries: Vec<Entry>,
+    texts: Vec<Box<[u8]>>,
+    has_begun: bool,
+    has_humps: bool,
+    has_leads: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    hash: u64,
+    /// The literal's number and how far behind its start the word begins.
+    literal: u32,
+    offset: u32,
+}
+
+/// By what a literal is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Whole { start: usize, end: usize },
+    Begun { start: usize, len: usize },
+    Lead { start: usize },
+}
+
+/// Where a literal counts that begins with a letter or digit of ASCII; the later ones allow more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Starts {
+    /// Where a word begins.
+    #[default]
+    Word,
+    /// And at humps.
+    Name,
+    Anywhere,
+}
+
+/// A literal, where it starts, and whether it counts only if a word ends with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Headed<'l> {
+    pub(crate) text: &'l [u8],
+    pub(crate) starts: Starts,
+    pub(crate) ends_word: bool,
+}
+
+impl Headed<'_> {
+    /// Whether a lexicon can find it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.key().is_some()
+    }
+
+    fn key(&self) -> Option<Key> {
+        let text = self.text;
+        let mut best: Option<(f32, Key)> = None;
+        let mut propose = |chance: f32, key: Key| {
+            if best.is_none_or(|(least, _)| chance < least) {
+                best = Some((chance, key));
+            }
+        };
+        let mut at = 0;
+        while at < text.len() {
+            let len = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let (start, end) = (at, at + len);
+            at += len.max(1);
+            let starts = if start > 0 { Starts::Word } else { self.starts };
+            if len == 0 || starts == Starts::Anywhere {
+                continue;
+            }
+            if starts == Starts::Word && (end < text.len() || self.ends_word) {
+                propose(whole_chance(&text[start..end]), Key::Whole { start, end });
+            }
+            if let Some(len) = BEGUN.into_iter().find(|&len| text.len() - start >= len) {
+                propose(chance(&text[start..start + len]), Key::Begun { start, len });
+            }
+        }
+        let lead = || {
+            let start = (0..text.len().saturating_sub(LEAD - 1)).find(|&at| text[at] >= 0xC0)?;
+            Some(Key::Lead { start })
+        };
+        // What is frequent is better looked for by its rarest bytes, unless it is nothing but a word.
+        let is_word = |key| key == Key::Whole { start: 0, end: text.len() };
+        best.filter(|&(chance, key)| chance < SELDOM || is_word(key))
+            .map(|(_, key)| key)
+            .or_else(lead)
+    }
+}
+
+/// About how often a word stands in text, for each byte.
+fn whole_chance(word: &[u8]) -> f32 {
+    let is_common = COMMON.split(' ').any(|common| common.as_bytes() == word);
+    if is_common { 0.002 } else { 0.2 * chance(word) }
+}
+
+/// The same of a few bytes from where a word begins.
+fn chance(bytes: &[u8]) -> f32 {
+    let each = bytes.iter().map(|byte| match byte {
+        b'a'..=b'z' => 1.0 / 12.0,
+        b'0'..=b'9' => 1.0 / 20.0,
+        b' ' => 1.0 / 5.0,
+        _ => 1.0 / 40.0,
+    });
+    each.product::<f32>() / 5.0
+}
+
+/// What is as frequent as this is not worth a look.
+const SELDOM: f32 = 0.0015;
+
+/// Words that prose and code are full of.
+const COMMON: &str = "the of and to in is for that this with are from not was have you be or as at by on it an if no \
+    but all can new use file code return line data time key name test type value user number address link read write \
+    first last default server client group version set get your his her let do my its into will more than when \
+    then here there them our out one two run see list text page full home long short open close start end call \
+    back part port work state order status global local internal public private windows license license";
+
+/// How many bytes from where a word begins count for a literal that has as many.
+const BEGUN: [usize; 2] = [6, 4];
+/// How many bytes from a character beyond ASCII on count.
+const LEAD: usize = 3;
+/// How many bytes of a word are hashed, with its length.
+const HASHED: usize = 8;
+
+impl Lexicon {
+    /// Of these literals the ones that are [known](Headed::is_known), by their places in the list.
+    pub(crate) fn new<'l>(literals: impl Iterator<Item = Headed<'l>>) -> Self {
+        let mut lexicon = Self::default();
+        let mut fewest = Vec::new();
+        for (number, literal) in (0u32..).zip(literals) {
+            lexicon.texts.push(Box::from(literal.text));
+            let Some(key) = literal.key() else { continue };
+            let (start, hash) = match key {
+                Key::Whole { start, end } => {
+                    let len = end - start;
+                    (start, whole(first_bytes(&literal.text[start..end]), len))
+                }
+                Key::Begun { start, len } => {
+                    lexicon.has_begun = true;
+                    lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
+                    let bytes = first_bytes(&literal.text[start..]);
+                    fewest.push(begun(bytes, BEGUN[1]));
+                    (start, begun(bytes, len))
+                }
+                Key::Lead { start } => {
+                    lexicon.has_leads = true;
+                    (start, lead(first_bytes(&literal.text[start..])))
+                }
+            };
+            let offset = u32::try_from(start).expect("literals are short");
+            lexicon.entries.push(Entry { hash, literal: number, offset });
+        }
+        lexicon.entries.sort_unstable();
+        // Two words for each hash, in at most sixteen kilobytes, half of the nearest cache.
+        let log = (2 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(1, 11);
+        lexicon.shift = 64 - log;
+        lexicon.bits = vec![0; 1 << log];
+        let first_log = log + 1;
+        lexicon.first_shift = 64 - first_log;
+        let of_entries = lexicon.entries.iter().map(|entry| entry.hash);
+        let hashes: Vec<u64> = of_entries.chain(fewest).collect();
+        hashes.into_iter().for_each(|hash| lexicon.hold(hash));
+        let shift = lexicon.first_shift;
+        lexicon.first = (0..=1u64 << first_log)
+            .map(|bucket| lexicon.entries.partition_point(|entry| entry.hash >> shift < bucket))
+            .map(|place| u32::try_from(place).expect("limits keep literals few"))
+            .collect();
+        lexicon
+    }
+
+    /// Calls `found` with the start and the number of every literal that one of the gathered words belongs to.
+    #[inline]
+    pub(crate) fn find(&self, haystack: &[u8], words: &Words, mut found: impl FnMut(usize, u32)) {
+        if self.entries.is_empty() {
+            return;
+        }
+        for word in words.words() {
+            self.find_word(haystack, word, &mut found);
+        }
+        if self.has_humps {
+            for &at in words.humps() {
+                self.find_begun(haystack, at, bytes_at(haystack, at), &mut found);
+            }
+        }
+        if self.has_leads {
+            for &at in words.leads() {
+                let hash = lead(bytes_at(haystack, at));
+                if self.may_hold(hash) {
+                    self.look(haystack, at, hash, &mut found);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn find_word(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
+        let len = word.end - word.start;
+        let bytes = bytes_at(haystack, word.start);
+        let hash = whole(bytes & KEEP[len.min(HASHED)], len);
+        if self.may_hold(hash) {
+            self.look(haystack, word.start, hash, found);
+        }
+        if self.has_begun {
+            self.find_begun(haystack, word.start, bytes, found);
+        }
+    }
+
+    #[inline(always)]
+    fn find_begun(
+        &self,
+        haystack: &[u8],
+        at: usize,
+        bytes: u64,
+        found: &mut impl FnMut(usize, u32),
+    ) {
+        // All that has its first bytes, however many count, is held by the fewest.
+        let [long, short] = BEGUN;
+        let first = begun(bytes, short);
+        if self.may_hold(first) {
+            self.look(haystack, at, first, found);
+            let hash = begun(bytes, long);
+            if self.may_hold(hash) {
+                self.look(haystack, at, hash, found);
+            }
+        }
+    }
+
+    fn hold(&mut self, hash: u64) {
+        self.bits[(hash >> self.shift) as usize] |= two_bits(hash);
+    }
+
+    #[inline(always)]
+    fn may_hold(&self, hash: u64) -> bool {
+        let bits = two_bits(hash);
+        self.bits[(hash >> self.shift) as usize] & bits == bits
+    }
+
+    #[inline(never)]
+    fn look(&self, haystack: &[u8], at: usize, hash: u64, found: &mut impl FnMut(usize, u32)) {
+        let bucket = (hash >> self.first_shift) as usize;
+        let entries = &self.entries[self.first[bucket] as usize..self.first[bucket + 1] as usize];
+        for entry in entries.iter().filter(|entry| entry.hash == hash) {
+            let text = &self.texts[entry.literal as usize];
+            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+            let stands = haystack.get(start..start + text.len());
+            if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
+                found(start, entry.literal);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn two_bits(hash: u64) -> u64 {
+    1 << (hash >> 40 & 63) | 1 << (hash >> 34 & 63)
+}
+
+/// All ones in the first so many bytes.
+const KEEP: [u64; HASHED + 1] = {
+    let mut keep = [u64::MAX; HASHED + 1];
+    let mut len = 0;
+    while len < HASHED {
+        keep[len] = (1 << (8 * len)) - 1;
+        len += 1;
+    }
+    keep
+};
+
+/// Eight bytes from `at` on, or as many as there are.
+#[inline(always)]
+fn bytes_at(haystack: &[u8], at: usize) -> u64 {
+    match haystack.get(at..at + HASHED) {
+        Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+        None => first_bytes(&haystack[at..]),
+    }
+}
+
+#[cold]
+fn first_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().take(HASHED).rev().fold(0, |all, &byte| all << 8 | u64::from(byte))
+}
+
+/// The hash of a word of `len` bytes, given its first ones and zeros. Letters and digits alike have the bit that
+/// makes letters small.
+#[inline(always)]
+fn whole(bytes: u64, len: usize) -> u64 {
+    let folded = bytes | 0x2020_2020_2020_2020 & KEEP[len.min(HASHED)];
+    (folded ^ (len as u64) << 57).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// The hash of the first `len` bytes from where a word begins.
+#[inline(always)]
+fn begun(bytes: u64, len: usize) -> u64 {
+    let folded = (bytes | 0x2020_2020_2020_2020) & KEEP[len];
+    (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// The hash of the first bytes of a character beyond ASCII and what follows.
+#[inline(always)]
+fn lead(bytes: u64) -> u64 {
+    // What follows may be a letter in either case.
+    let folded = (bytes & 0x00FF_FFFF) | 0x0020_0000;
+    (folded ^ 1 << 45).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::boundary::Boundary;
+    use crate::prefilter::Kernel;
+
+    fn found(lexicon: &Lexicon, text: &[u8]) -> Vec<(usize, u32)> {
+        let mut words = Words::default();
+        let mut all = Vec::new();
+        words.begin();
+        Kernel::best().classify(text, |at, masks| {
+            if words.push(at, masks) {
+                lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+                words.go_on();
+            }
+        });
+        words.finish(text.len());
+        lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn a_literal_is_known_by_its_most_telling_word() {
+        use Starts::{Anywhere, Name, Word};
+        let key = |text: &'static str, starts, ends_word| {
+            Headed { text: text.as_bytes(), starts, ends_word }.key()
+        };
+        let begun = |start, len| Some(Key::Begun { start, len });
+        assert_eq!(key("date of birth", Word, true), begun(0, 6));
+        assert_eq!(key("passport", Word, true), Some(Key::Whole { start: 0, end: 8 }));
+        assert_eq!(key("the pin", Word, false), begun(0, 6));
+        assert_eq!(key("sk_live_", Anywhere, false), Some(Key::Whole { start: 3, end: 7 }));
+        assert_eq!(key("github", Word, false), begun(0, 6));
+        assert_eq!(key("github", Name, true), begun(0, 6));
+        assert_eq!(key("tfp_", Name, false), begun(0, 4));
+        assert_eq!(key("github", Anywhere, false), None);
+        assert_eq!(key("a.b.n", Word, true), begun(0, 4));
+        assert_eq!(key("-----begin ", Anywhere, false), begun(5, 6));
+        assert_eq!(key("паспорт", Word, true), Some(Key::Lead { start: 0 }));
+        assert_eq!(key("://", Word, true), None);
+        assert_eq!(key("pat", Word, false), None);
+        assert_eq!(key("$1$", Word, false), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_is_found_and_nothing_else(
+            literals in prop::collection::btree_set("[ab_é ]{1,9}", 0..30),
+            text in "[abAB_é ]{0,150}",
+        ) {
+            let literals: Vec<String> = literals.into_iter().collect();
+            let starts = [Starts::Word, Starts::Name, Starts::Anywhere];
+            let flags = |number: usize| (starts[number % 3], number.is_multiple_of(2));
+            let headed = |number: usize| {
+                let (starts, ends_word) = flags(number);
+                Headed { text: literals[number].as_bytes(), starts, ends_word }
+            };
+            let lexicon = Lexicon::new((0..literals.len()).map(headed));
+            let text = text.as_bytes();
+            let joins = |inner: u8, outer: Option<&u8>| {
+                inner.is_ascii_alphanumeric() && outer.is_some_and(u8::is_ascii_alphanumeric)
+            };
+            let found = found(&lexicon, text);
+            for (start, number) in &found {
+                let literal = literals[*number as usize].as_bytes();
+                prop_assert!(text[*start..*start + literal.len()].eq_ignore_ascii_case(literal));
+            }
+            for start in 0..text.len() {
+                for (number, literal) in literals.iter().enumerate() {
+                    let end = start + literal.len();
+                    let stands = text.get(start..end).is_some_and(|t| t.eq_ignore_ascii_case(literal.as_bytes()));
+                    let (starts, ends_word) = flags(number);
+                    let joined = start > 0 && joins(text[start], text.get(start - 1));
+                    let starts_here = !joined || match starts {
+                        Starts::Word => false,
+                        Starts::Name => Boundary::Name.admits_start(text, start),
+                        Starts::Anywhere => true,
+                    };
+                    let kept = starts_here
+                        && !(ends_word && stands && joins(text[end - 1], text.get(end)));
+                    if stands && kept && headed(number).is_known() {
+                        prop_assert!(found.contains(&(start, number as u32)), "{} at {}", literal, start);
+                    }
+                }
+            }
+        }
+    }
+}
