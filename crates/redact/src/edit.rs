@@ -48,6 +48,19 @@ pub(crate) fn apply_within(text: &[u8], stretch: Range<usize>, edits: &[Edit]) -
     out
 }
 
+/// Where settled edits have left what they put in, in the edited text.
+pub(crate) fn written(edits: &[Edit]) -> Vec<Range<usize>> {
+    let mut written: Vec<Range<usize>> = Vec::with_capacity(edits.len());
+    let (mut at, mut from) = (0, 0);
+    for edit in edits {
+        at += edit.range.start - from;
+        written.push(at..at + edit.with.len());
+        at += edit.with.len();
+        from = edit.range.end;
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +75,6 @@ mod tests {
             settle(vec![edit(4, 8, "B"), edit(2, 6, "A"), edit(2, 3, "C"), edit(8, 9, "D")]);
         assert_eq!(edits, [edit(2, 8, "A"), edit(8, 9, "D")]);
         assert_eq!(apply(b"0123456789", &edits), b"01AD9");
+        assert_eq!(written(&edits), [2..3, 3..4]);
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
             explorer.text(Reading::BODY, 0..body.len(), None, &At::default());
         }
     }
-    explorer.out
+    explorer.done()
 }
 
 /// Reads the next units of a stream, which end at `ends`.
@@ -161,7 +161,7 @@ pub(crate) fn explore_units<'b>(
             );
         }
     }
-    explorer.out
+    explorer.done()
 }
 
 /// An element of an array without what stands before and behind it.
@@ -327,7 +327,12 @@ impl At {
     }
 }
 
-impl<'p> Explorer<'_, 'p> {
+impl<'b, 'p> Explorer<'b, 'p> {
+    fn done(mut self) -> Explored<'b> {
+        self.out.documents.sort_unstable_by_key(|(node, range)| (*node, range.start));
+        self.out
+    }
+
     /// Adds what deltas join to, behind what has gone of it before.
     fn channel(&mut self, key: Vec<u8>, parts: &[Part], written: Written, stream: Stream) {
         let Stream { field, spaced, at, .. } = stream;
@@ -600,12 +605,7 @@ impl<'p> Explorer<'_, 'p> {
         leaves.truncated = lexed == Lexed::Truncated;
         if !matches!(lexed, Lexed::Broken(_)) {
             self.out.truncated |= leaves.truncated && at.depth == 0;
-            let document = (node, range.clone());
-            let at = self
-                .out
-                .documents
-                .partition_point(|(of, other)| (*of, other.start) <= (node, range.start));
-            self.out.documents.insert(at, document);
+            self.out.documents.push((node, range.clone()));
         }
         (lexed, leaves)
     }

@@ -175,3 +175,143 @@ pub(crate) fn is_schema(path: &Path<'_>) -> bool {
     }
     SCHEMAS.contains(&outer) && names.any(|name| DESCRIBING.contains(&name))
 }
+
+/// Names that stand in nearly every body, in order. They are no data, so that rules find nothing in them may be
+/// remembered from one exchange to the next.
+const COMMON: [&str; 99] = [
+    "annotations",
+    "arguments",
+    "attributes",
+    "bytes",
+    "candidates",
+    "choices",
+    "code",
+    "completion_tokens",
+    "content",
+    "contentBlockDelta",
+    "contentBlockIndex",
+    "content_block",
+    "content_index",
+    "contents",
+    "created",
+    "data",
+    "delta",
+    "description",
+    "detail",
+    "error",
+    "events",
+    "file",
+    "filename",
+    "finish_reason",
+    "format",
+    "function",
+    "generationConfig",
+    "id",
+    "image_url",
+    "index",
+    "inlineData",
+    "input",
+    "input_schema",
+    "input_tokens",
+    "instructions",
+    "item",
+    "item_id",
+    "jsonrpc",
+    "key",
+    "logprob",
+    "logprobs",
+    "max_tokens",
+    "media_type",
+    "message",
+    "messages",
+    "metadata",
+    "method",
+    "mimeType",
+    "model",
+    "name",
+    "obfuscation",
+    "object",
+    "output",
+    "output_index",
+    "output_tokens",
+    "p",
+    "param",
+    "parameters",
+    "params",
+    "part",
+    "partial_json",
+    "parts",
+    "prompt_tokens",
+    "properties",
+    "reasoning",
+    "refusal",
+    "required",
+    "response",
+    "result",
+    "role",
+    "sequence_number",
+    "service_tier",
+    "signature",
+    "source",
+    "status",
+    "stop_reason",
+    "stop_sequence",
+    "stream",
+    "stringValue",
+    "summary",
+    "system",
+    "system_fingerprint",
+    "temperature",
+    "text",
+    "thinking",
+    "token",
+    "toolUse",
+    "tool_call_id",
+    "tool_calls",
+    "tool_use_id",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "total_tokens",
+    "type",
+    "url",
+    "usage",
+    "user",
+    "value",
+];
+
+/// Which of the common names have been seen to hold nothing.
+#[derive(Debug, Default)]
+pub(crate) struct CleanNames(Vec<bool>);
+
+impl CleanNames {
+    /// The number of a common name.
+    pub(crate) fn number(text: &[u8]) -> Option<usize> {
+        COMMON.binary_search_by(|name| name.as_bytes().cmp(text)).ok()
+    }
+
+    pub(crate) fn knows(&self, number: usize) -> bool {
+        self.0.get(number) == Some(&true)
+    }
+
+    pub(crate) fn learn(&mut self, number: usize) {
+        self.0.resize(COMMON.len(), false);
+        self.0[number] = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_names_are_in_order_and_remembered() {
+        assert!(COMMON.is_sorted());
+        let mut names = CleanNames::default();
+        let number = CleanNames::number(b"model").unwrap();
+        assert!(!names.knows(number));
+        names.learn(number);
+        assert!(names.knows(number) && !names.knows(number + 1));
+        assert_eq!(CleanNames::number(b"marta"), None);
+    }
+}

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use oubliette_detect::{Category, Finding, RuleIndex, RuleSet, ScanOptions, Scanner};
 use zeroize::Zeroizing;
 
 use crate::explore::Explored;
+use crate::field::CleanNames;
 use crate::json;
+use crate::memo::Memo;
 use crate::operator::Operator;
 use crate::policy::Policy;
+use crate::pool::Warm;
 use crate::pseudonyms::Pseudonyms;
 use crate::reading::{Kind, NodeId, Reading};
 
@@ -53,20 +55,42 @@ pub(crate) struct Hits {
 const MAX_UNESCAPES: usize = 3;
 
 impl Hits {
-    pub(crate) fn scan(&mut self, explored: &Explored<'_>, scanner: &mut Scanner, policy: &Policy) {
+    /// Scans the texts that lie in these stretches of the body; `None` stands for all.
+    pub(crate) fn scan(
+        &mut self,
+        explored: &Explored<'_>,
+        warm: &mut Warm,
+        policy: &Policy,
+        changed: Option<&[Range<usize>]>,
+        memo: &mut Memo,
+    ) {
+        let Warm { scanner, names } = warm;
         let reading = &explored.reading;
         let mut findings = Vec::new();
         for node in reading.texts() {
+            if changed.is_some_and(|changed| !reading.touches(node, changed)) {
+                continue;
+            }
             let options = ScanOptions {
                 min_score: policy.min_score,
                 entities: policy.entities.as_deref(),
                 field: reading.field(node),
             };
             let text = reading.text(node);
+            let common = if options.field.is_none() { CleanNames::number(text) } else { None };
+            if common.is_some_and(|name| names.knows(name)) || memo.knows(text, options.field) {
+                continue;
+            }
             scanner.scan_into(text, &options, &mut findings);
             let before = self.found.len();
             self.found.extend(findings.drain(..).map(|finding| Hit::of(node, &finding)));
             self.scan_unescaped(node, text, scanner, &options);
+            if self.found.len() == before {
+                match common {
+                    Some(name) => names.learn(name),
+                    None => memo.learn(text, options.field),
+                }
+            }
             if reading.node(node).kind == Kind::Schema {
                 let mut at = 0;
                 self.found.retain(|hit| {
@@ -130,19 +154,18 @@ impl Hits {
 
     /// Adds the places where a value that some rule has found stands again, without the context
     /// that gave it away: in a citation, an error message, a URL, the other body.
-    pub(crate) fn echo(&mut self, explored: &Explored<'_>, pseudonyms: &Pseudonyms) {
+    pub(crate) fn echo(
+        &mut self,
+        explored: &Explored<'_>,
+        pseudonyms: &mut Pseudonyms,
+        changed: Option<&[Range<usize>]>,
+    ) {
         let reading = &explored.reading;
-        let (values, rules): (Vec<&[u8]>, Vec<RuleIndex>) = pseudonyms.known().unzip();
-        if values.is_empty() {
-            return;
-        }
-        // An automaton too large to build would need values of gigabytes; bodies are bounded.
-        let Ok(automaton) =
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&values)
-        else {
-            return;
-        };
+        let Some((automaton, rules)) = pseudonyms.automaton() else { return };
         for node in reading.texts() {
+            if changed.is_some_and(|changed| !reading.touches(node, changed)) {
+                continue;
+            }
             let text = reading.text(node);
             for found in automaton.find_iter(text) {
                 let span = found.range();

@@ -61,8 +61,8 @@
 //!
 //! # Cost
 //!
-//! Detection is most of it, once for a body in which nothing is found and twice for others, since
-//! the result is read again. Memory is a few times the body. Create one [`Redactor`] per policy, which
+//! Detection is most of it, once for every text, and again for those in which something was replaced: they are
+//! read until nothing is found. Short texts that stand often are scanned once. Memory is a few times the body. Create one [`Redactor`] per policy, which
 //! keeps scanners warm, and one [`ExchangeRedactor`] per exchange. A [`StreamRedactor`] redacts a stream while it passes and
 //! holds only what is not decided yet.
 
@@ -79,6 +79,7 @@ mod form;
 mod hits;
 mod json;
 mod media;
+mod memo;
 mod multipart;
 mod operator;
 mod paths;

@@ -1,15 +1,17 @@
 //! Warm scanners. A scanner fills its caches as it goes, and a cold one spends most of a small body's
-//! time on that, so they are lent out and given back.
+//! time on that, so they are lent out and given back. A pool is of one rule set and one policy.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oubliette_detect::{RuleSet, Scanner};
 
+use crate::field::CleanNames;
+
 /// The idle scanners of one rule set.
 pub(crate) struct Pool {
     rules: RuleSet,
-    idle: Mutex<Vec<Scanner>>,
+    idle: Mutex<Vec<Warm>>,
 }
 
 /// More idle scanners than a machine has cores are of no use to anyone.
@@ -27,34 +29,43 @@ impl Pool {
     /// Lends the scanner that was used last, or a new one.
     pub(crate) fn lend(self: &Arc<Self>) -> Lent {
         let idle = self.idle().pop();
-        let scanner = idle.unwrap_or_else(|| Scanner::new(&self.rules));
-        Lent { scanner: Some(scanner), pool: Arc::clone(self) }
+        let warm = idle.unwrap_or_else(|| Warm {
+            scanner: Scanner::new(&self.rules),
+            names: CleanNames::default(),
+        });
+        Lent { warm: Some(warm), pool: Arc::clone(self) }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Scanner>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Warm>> {
         // Pushing and popping leave the list whole.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A scanner, and the common names in which it found nothing.
+pub(crate) struct Warm {
+    pub(crate) scanner: Scanner,
+    pub(crate) names: CleanNames,
+}
+
 /// A scanner on loan; it goes back when this is dropped.
 pub(crate) struct Lent {
     /// `None` only while it is being given back.
-    scanner: Option<Scanner>,
+    warm: Option<Warm>,
     pool: Arc<Pool>,
 }
 
 impl Deref for Lent {
-    type Target = Scanner;
+    type Target = Warm;
 
-    fn deref(&self) -> &Scanner {
-        self.scanner.as_ref().expect("there until it is dropped")
+    fn deref(&self) -> &Warm {
+        self.warm.as_ref().expect("there until it is dropped")
     }
 }
 
 impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut Scanner {
-        self.scanner.as_mut().expect("there until it is dropped")
+    fn deref_mut(&mut self) -> &mut Warm {
+        self.warm.as_mut().expect("there until it is dropped")
     }
 }
 
@@ -62,11 +73,11 @@ impl Drop for Lent {
     fn drop(&mut self) {
         // What a panic interrupted may be in any state.
         if !std::thread::panicking()
-            && let Some(scanner) = self.scanner.take()
+            && let Some(warm) = self.warm.take()
         {
             let mut idle = self.pool.idle();
             if idle.len() < MOST_IDLE {
-                idle.push(scanner);
+                idle.push(warm);
             }
         }
     }

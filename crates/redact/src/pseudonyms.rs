@@ -2,12 +2,25 @@
 
 use std::collections::HashMap;
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use oubliette_detect::{EntityType, RuleIndex};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Raw text, wiped on drop.
 #[derive(PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Value(Vec<u8>);
+
+impl Value {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Value {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl std::ops::Deref for Value {
     type Target = [u8];
@@ -24,6 +37,8 @@ impl std::ops::Deref for Value {
 pub(crate) struct Pseudonyms {
     numbers: HashMap<EntityType, HashMap<Value, u32>>,
     known: HashMap<Value, RuleIndex>,
+    /// Finds what is known, and says which rule found it first; made when it is asked for.
+    automaton: Option<(AhoCorasick, Vec<RuleIndex>)>,
 }
 
 impl Pseudonyms {
@@ -36,14 +51,26 @@ impl Pseudonyms {
 
     /// Remembers a value that a rule found, if a copy of it would be recognisable.
     pub(crate) fn learn(&mut self, rule: RuleIndex, value: &[u8]) {
-        if is_telling(value) && self.known.len() < MOST_KNOWN {
-            self.known.entry(Value(value.to_vec())).or_insert(rule);
+        let new = is_telling(value) && !self.known.contains_key(value);
+        if new && self.known.len() < MOST_KNOWN {
+            self.automaton = None;
+            self.known.insert(Value::new(value), rule);
         }
     }
 
-    /// Every value remembered, with the rule that found it first.
-    pub(crate) fn known(&self) -> impl Iterator<Item = (&[u8], RuleIndex)> {
-        self.known.iter().map(|(value, rule)| (&**value, *rule))
+    /// What finds every value remembered, the longest where several begin, and the rules that found them first.
+    pub(crate) fn automaton(&mut self) -> Option<(&AhoCorasick, &[RuleIndex])> {
+        if self.known.is_empty() {
+            return None;
+        }
+        if self.automaton.is_none() {
+            let values = self.known.keys().map(|value| &**value);
+            let mut builder = AhoCorasick::builder();
+            // An automaton too large to build would need values of gigabytes; bodies are bounded.
+            let built = builder.match_kind(MatchKind::LeftmostLongest).build(values).ok()?;
+            self.automaton = Some((built, self.known.values().copied().collect()));
+        }
+        self.automaton.as_ref().map(|(automaton, rules)| (automaton, &rules[..]))
     }
 
     pub(crate) fn known_count(&self) -> usize {

@@ -338,6 +338,23 @@ impl<'b> Reading<'b> {
         }
     }
 
+    /// Whether a text lies in or beside one of these stretches of the body, which are in order.
+    pub(crate) fn touches(&self, id: NodeId, stretches: &[Range<usize>]) -> bool {
+        let near = |range: Range<usize>| {
+            let next = stretches.partition_point(|stretch| stretch.end < range.start);
+            stretches.get(next).is_some_and(|stretch| stretch.start <= range.end)
+        };
+        match &self.nodes[id].source {
+            _ if id == Self::BODY => near(0..self.body.len()),
+            Source::Slice(slice) if self.nodes[id].parent() == Self::BODY => near(slice.range()),
+            Source::Slice(slice) => self.lift(id, 0..slice.range().len()).into_iter().any(near),
+            Source::Joined(joined) => joined
+                .pieces
+                .iter()
+                .any(|piece| self.lift(piece.node, piece.parent.clone()).into_iter().any(near)),
+        }
+    }
+
     /// The pieces of a joined text that hold something: where each ends in it, and where it begins in the body.
     pub(crate) fn pieces(&self, id: NodeId) -> impl Iterator<Item = (usize, usize)> {
         let pieces = match &self.nodes[id].source {

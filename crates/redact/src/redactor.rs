@@ -10,13 +10,15 @@ use zeroize::Zeroizing;
 
 use crate::attachment;
 use crate::body::{CapturedBody, RedactedBody};
-use crate::edit::{Edit, apply};
+use crate::delta::is_identity;
+use crate::edit::{Edit, apply, written};
 use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
 use crate::explore::{Aside, Explored, explore};
 use crate::hits::{Hit, Hits};
 use crate::media;
+use crate::memo::Memo;
 use crate::multipart;
 use crate::operator::{Operator, mask};
 use crate::paths::Paths;
@@ -69,6 +71,7 @@ impl Redactor {
             redactor: self.clone(),
             scanner: self.pool.lend(),
             pseudonyms: Pseudonyms::default(),
+            memo: Memo::default(),
         }
     }
 
@@ -87,7 +90,7 @@ impl Redactor {
         }
         let explored = explore(bytes, plain.hint, &policy.paths);
         let mut hits = Hits::default();
-        hits.scan(&explored, &mut self.pool.lend(), policy);
+        hits.scan(&explored, &mut self.pool.lend(), policy, None, &mut Memo::default());
         let mut findings: Vec<_> = hits
             .placed(&explored.reading, policy.entities.is_some())
             .into_iter()
@@ -129,7 +132,7 @@ impl Redactor {
                 entities: policy.entities.as_deref(),
                 field: reading.field(node),
             };
-            for explanation in scanner.explain(reading.text(node), &options) {
+            for explanation in scanner.scanner.explain(reading.text(node), &options) {
                 let spans = reading.lift(node, explanation.span.range());
                 let spans: Vec<Span> = spans
                     .into_iter()
@@ -180,6 +183,7 @@ pub struct ExchangeRedactor {
     paths: Paths,
     scanner: Lent,
     pseudonyms: Pseudonyms,
+    memo: Memo,
 }
 
 impl fmt::Debug for ExchangeRedactor {
@@ -227,6 +231,8 @@ impl ExchangeRedactor {
             return Ok(RedactedBody::new(kept, content_type, report));
         }
         let mut current: Option<Zeroizing<Vec<u8>>> = None;
+        // What has not changed since it was read holds what it held then: nothing.
+        let mut changed: Option<Vec<Range<usize>>> = None;
         for pass in 0..MAX_PASSES {
             let text = current.as_deref().map_or(bytes, Vec::as_slice);
             let explored = explore(text, plain.hint, &self.paths);
@@ -235,8 +241,11 @@ impl ExchangeRedactor {
                 report.fell_back = explored.fell_back || explored.loses_tail;
                 report.truncated |= explored.truncated;
             }
-            match self.pass(&explored, pass == 0, &mut report) {
-                Some(redacted) => current = Some(Zeroizing::new(redacted)),
+            match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
+                Some(Changed { body, places }) => {
+                    current = Some(Zeroizing::new(body));
+                    changed = places;
+                }
                 None => {
                     let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
                     // Text that was taken out may leave too little of it: what would be an
@@ -269,36 +278,61 @@ impl ExchangeRedactor {
     }
 
     /// What the rules find and the policy does not keep.
-    pub(crate) fn find(&mut self, explored: &Explored<'_>) -> Hits {
+    pub(crate) fn find(
+        &mut self,
+        explored: &Explored<'_>,
+        changed: Option<&[Range<usize>]>,
+    ) -> Hits {
         let mut hits = Hits::default();
-        hits.scan(explored, &mut self.scanner, &self.redactor.policy);
+        hits.scan(explored, &mut self.scanner, &self.redactor.policy, changed, &mut self.memo);
         hits.drop_kept(self.redactor.rules(), &self.redactor.policy);
         hits
     }
 
     /// Adds what repeats values that were found before.
-    pub(crate) fn echo(&self, explored: &Explored<'_>, hits: &mut Hits) {
-        hits.echo(explored, &self.pseudonyms);
+    pub(crate) fn echo(
+        &mut self,
+        explored: &Explored<'_>,
+        hits: &mut Hits,
+        changed: Option<&[Range<usize>]>,
+    ) {
+        hits.echo(explored, &mut self.pseudonyms, changed);
     }
 
-    /// One reading of a body, perhaps the first: `None` if there was nothing to do.
+    /// One reading of a body, perhaps the first, or of what has changed in it: `None` if there was nothing to
+    /// do.
     fn pass(
         &mut self,
         explored: &Explored<'_>,
         first: bool,
+        changed: Option<&[Range<usize>]>,
         report: &mut Report,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Changed> {
         let reading = &explored.reading;
-        let mut hits = self.find(explored);
+        let mut hits = self.find(explored, changed);
+        let known = self.pseudonyms.known_count();
         for hit in &hits.found {
             self.pseudonyms.learn(hit.rule, hit.value(reading));
         }
-        self.echo(explored, &mut hits);
+        // What is newly known may stand anywhere.
+        let echoed = if self.pseudonyms.known_count() == known { changed } else { None };
+        self.echo(explored, &mut hits, echoed);
+        // Names decide what other texts are read as: keys and labels are context, and identities of streams
+        // say which deltas belong together.
+        let renamed = hits.found.iter().any(|hit| match reading.field(hit.node) {
+            None => explored.format != Format::Text,
+            Some(field) => matches!(field, "key" | "name") || is_identity(field.as_bytes(), true),
+        });
         let placed = hits.placed(reading, false);
         let edits = self.edits(explored, placed, reading.body().len(), first, report);
         (!edits.is_empty() || explored.loses_tail).then(|| match explored.format {
-            Format::EventStream => event_stream::rebuild(reading.body(), &edits),
-            _ => apply(reading.body(), &edits),
+            Format::EventStream => {
+                Changed { body: event_stream::rebuild(reading.body(), &edits), places: None }
+            }
+            _ => Changed {
+                body: apply(reading.body(), &edits),
+                places: (!renamed).then(|| written(&edits)),
+            },
         })
     }
 
@@ -363,6 +397,13 @@ impl ExchangeRedactor {
         }
         reading.edits_of_body(edits)
     }
+}
+
+/// A body after one reading.
+struct Changed {
+    body: Vec<u8>,
+    /// Where it is new; `None` if everything is to be read again.
+    places: Option<Vec<Range<usize>>>,
 }
 
 fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec<u8> {

@@ -23,6 +23,7 @@ const MOST: usize = 16 << 10;
 /// A channel that has had nothing to say for so many units has ended: APIs do not tell, or each in its way.
 /// Channels that take turns are waited for longer.
 const IDLE: usize = 24;
+const MOST_PATIENCE: usize = 512;
 
 /// The number of units at the start that may go.
 pub(super) fn decided(
@@ -41,7 +42,7 @@ pub(super) fn decided(
         spans.entry(*node).or_default().push(aside.range());
     }
     let mut count = ends.len();
-    let patience = IDLE.max(4 * explored.channels.len());
+    let patience = IDLE.max(4 * explored.channels.len()).min(MOST_PATIENCE);
     for channel in &explored.channels {
         let pieces: Vec<(usize, usize)> =
             reading.pieces(channel.node).map(|(end, at)| (end, unit_of(at))).collect();

@@ -205,8 +205,8 @@ impl StreamRedactor {
         for _ in 0..MAX_PASSES {
             let carried = std::mem::take(&mut self.carried);
             let explored = explore_units(&text, units, &ends, self.exchange.paths(), carried);
-            let mut hits = self.exchange.find(&explored);
-            self.exchange.echo(&explored, &mut hits);
+            let mut hits = self.exchange.find(&explored, None);
+            self.exchange.echo(&explored, &mut hits, None);
             let placed = hits.placed(&explored.reading, false);
             let (count, until) = match going {
                 Some((count, until)) => (count, until),
