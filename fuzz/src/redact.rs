@@ -59,14 +59,15 @@ pub fn redact_formats(data: &[u8]) {
                 return;
             };
             let out = out.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-            assert_eq!(out.map(json).count(), texts.len());
+            assert_eq!(out.map(json).collect::<Vec<Value>>().len(), texts.len());
         }
         1 => {
             let lines: Vec<String> = texts.iter().map(|text| chat(text).to_string()).collect();
             let Some(out) = as_type(&lines.join("\n"), "application/x-ndjson", choice) else {
                 return;
             };
-            assert_eq!(out.split(|b| *b == b'\n').map(json).count(), texts.len());
+            let lines = out.split(|b| *b == b'\n').map(json);
+            assert_eq!(lines.collect::<Vec<Value>>().len(), texts.len());
         }
         2 => {
             let frames: Vec<u8> = texts

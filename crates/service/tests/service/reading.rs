@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oubliette_catalog::{Exchange, Part, Parts, Role, Scope, SettingsChange};
-use oubliette_service::{Envelope, NewGrant, ServiceErrorKind};
+use oubliette_service::{Clock as _, Envelope, NewGrant, ServiceErrorKind};
 
 use crate::support::*;
 
