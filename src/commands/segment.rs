@@ -48,12 +48,14 @@ async fn list(settings: &Settings, arguments: &SegmentList) -> Result<Outcome, F
 }
 
 async fn inspect(settings: &Settings, arguments: &SegmentInspect) -> Result<Outcome, Failure> {
+    let name = arguments.segment.display();
+    let wrong = |error| failed(error).during(&name);
     let (index, size) = match named(&arguments.segment)? {
-        Named::File(bytes) => (SegmentIndex::parse(&bytes).map_err(failed)?, bytes.len() as u64),
+        Named::File(bytes) => (SegmentIndex::parse(&bytes).map_err(wrong)?, bytes.len() as u64),
         Named::Object(key) => {
             let store = open(settings).await?;
-            let size = store.size(&key).await.map_err(failed)?;
-            (SegmentIndex::fetch_sized(&*store, &key, size).await.map_err(failed)?, size)
+            let size = store.size(&key).await.map_err(wrong)?;
+            (SegmentIndex::fetch_sized(&*store, &key, size).await.map_err(wrong)?, size)
         }
     };
     let records = index.entries();

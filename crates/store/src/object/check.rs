@@ -82,7 +82,12 @@ pub async fn check_store(
     if !checks.iter().any(|check| check.verdict == Verdict::Bad) {
         checks.extend(store.capabilities(&key).await);
     }
-    if let Err(error) = store.delete(&key).await {
+    // Where nothing could be written there is nothing to remove.
+    let written =
+        checks.iter().any(|check| check.name == "write" && check.verdict == Verdict::Good);
+    if let Err(error) = store.delete(&key).await
+        && written
+    {
         checks.push(Check::failed("delete", &error));
     }
     checks.push(lifecycle(store, rules).await);

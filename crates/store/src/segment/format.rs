@@ -132,7 +132,9 @@ pub(super) struct Trailer {
 impl Trailer {
     pub(super) fn parse(bytes: &[u8; TRAILER_LEN], segment_len: u64) -> Result<Self, StoreError> {
         if array::<8>(bytes, 56) != END_MAGIC {
-            return Err(StoreError::damaged("the segment has no end"));
+            return Err(StoreError::damaged(
+                "the file ends as no segment does: it is none, or it is cut short",
+            ));
         }
         let entries = u64::from_be_bytes(array(bytes, 0));
         let trailer = Self {
