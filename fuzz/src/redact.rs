@@ -59,14 +59,16 @@ pub fn redact_formats(data: &[u8]) {
                 return;
             };
             let out = out.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-            assert_eq!(out.map(json).count(), texts.len());
+            let events: Vec<Value> = out.map(json).collect();
+            assert_eq!(events.len(), texts.len());
         }
         1 => {
             let lines: Vec<String> = texts.iter().map(|text| chat(text).to_string()).collect();
             let Some(out) = as_type(&lines.join("\n"), "application/x-ndjson", choice) else {
                 return;
             };
-            assert_eq!(out.split(|b| *b == b'\n').map(json).count(), texts.len());
+            let lines: Vec<Value> = out.split(|b| *b == b'\n').map(json).collect();
+            assert_eq!(lines.len(), texts.len());
         }
         2 => {
             let frames: Vec<u8> = texts
