@@ -59,15 +59,16 @@ pub fn redact_formats(data: &[u8]) {
                 return;
             };
             let out = out.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-            assert_eq!(out.map(json).collect::<Vec<Value>>().len(), texts.len());
+            let events: Vec<Value> = out.map(json).collect();
+            assert_eq!(events.len(), texts.len());
         }
         1 => {
             let lines: Vec<String> = texts.iter().map(|text| chat(text).to_string()).collect();
             let Some(out) = as_type(&lines.join("\n"), "application/x-ndjson", choice) else {
                 return;
             };
-            let lines = out.split(|b| *b == b'\n').map(json);
-            assert_eq!(lines.collect::<Vec<Value>>().len(), texts.len());
+            let lines: Vec<Value> = out.split(|b| *b == b'\n').map(json).collect();
+            assert_eq!(lines.len(), texts.len());
         }
         2 => {
             let frames: Vec<u8> = texts

@@ -145,8 +145,8 @@ fn is_outer(path: &Path<'_>) -> bool {
 }
 
 /// Where requests describe their tools and the form of their answers.
-const SCHEMAS: [&[u8]; 6] =
-    [b"tools", b"functions", b"toolConfig", b"tool_config", b"response_format", b"text"];
+const SCHEMAS: [&[u8]; 5] =
+    [b"tools", b"functions", b"toolConfig", b"tool_config", b"response_format"];
 
 /// What descriptions of tools have in them. Tools without are data of somebody's.
 const DESCRIBING: [&[u8]; 13] = [
@@ -172,6 +172,10 @@ pub(crate) fn is_schema(path: &Path<'_>) -> bool {
     if ENVELOPES.contains(&outer) {
         let Some(inner) = names.next() else { return false };
         outer = inner;
+    }
+    // The form of an answer, where OpenAI's responses have it.
+    if outer == b"text" {
+        return names.next() == Some(b"format") && names.any(|name| DESCRIBING.contains(&name));
     }
     SCHEMAS.contains(&outer) && names.any(|name| DESCRIBING.contains(&name))
 }

@@ -86,6 +86,11 @@ fn values_go_where_each_format_has_them() {
             r#"{"tools":[{"function":{"description":"writes to help@example.com","parameters":{"default":"AKIAIOSFODNN7EXAMPLQ"}}},{"owner":"jo@example.com"}]}"#,
             r#"{"tools":[{"function":{"description":"writes to help@example.com","parameters":{"default":"<AWS_ACCESS_KEY_1>"}}},{"owner":"<EMAIL_ADDRESS_1>"}]}"#,
         ),
+        (
+            JSON,
+            r#"{"text":{"format":{"schema":{"default":"help@example.com"}},"note":{"description":"jo@example.com"}}}"#,
+            r#"{"text":{"format":{"schema":{"default":"help@example.com"}},"note":{"description":"<EMAIL_ADDRESS_1>"}}}"#,
+        ),
         // MCP: JSON in text in JSON, and media by their first bytes alone.
         (
             JSON,

@@ -27,7 +27,7 @@ use crate::process::{Outcome, workspace_root};
 /// The chores of this project.
 ///
 /// Everything that is built goes to cargo's target folder. What the tests need from elsewhere
-/// (today: one S3 server) is installed once into a cache of its own, which `cargo clean` leaves
+/// (an S3 server, the SDKs of LLM vendors) is installed once into a cache of its own, which `cargo clean` leaves
 /// alone: $OUBLIETTE_CACHE, else $XDG_CACHE_HOME/oubliette, else ~/.cache/oubliette.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
