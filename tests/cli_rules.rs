@@ -157,7 +157,7 @@ fn rules_are_tried_on_samples_without_a_word_of_them() {
     let badge = find("acme.badge");
     assert_eq!((&badge["finds"], &badge["samples"]), (&json!(1), &json!(1)));
     assert_eq!(badge["shapes"], json!(["AAAA-999999 ×1"]));
-    assert_eq!(badge["anchor"], "a run of six digits");
+    assert_eq!(badge["anchor"], "starts with \"acme-\"");
     assert!(badge["ns_per_kib"].is_u64() && badge["warnings"] == json!([]));
     assert_eq!(find("acme.number")["finds"], 2, "not hidden by the badge");
     assert_eq!(find("acme.anything")["warnings"], json!(["over-broad"]));

@@ -27,8 +27,9 @@ pub(crate) struct Matcher {
     /// The number of the group named `value`.
     pub(crate) value_group: Option<usize>,
     pub(crate) boundary: Boundary,
-    /// What the first places of a match admit.
+    /// What the first places of a match admit, and what they do where the text starts, if that is something else.
     pub(crate) shape: Vec<ByteSet>,
+    pub(crate) shape_at_start: Option<Vec<ByteSet>>,
     /// Where a match may start that starts with a letter or digit of ASCII.
     pub(crate) starts: Starts,
     /// Of the literals of a prefix, those that a match goes on after with something else than a letter or digit.
@@ -66,8 +67,12 @@ impl Matcher {
     /// Whether a match may start at `start`, by its neighbour and its first bytes: far cheaper than a walk,
     /// and mostly enough.
     pub(crate) fn may_start(&self, haystack: &[u8], start: usize) -> bool {
-        let window = haystack.get(start..start + self.shape.len());
-        let fits = |window: &[u8]| self.shape.iter().zip(window).all(|(set, &b)| set.contains(b));
+        let shape = match &self.shape_at_start {
+            Some(shape) if start == 0 => shape,
+            _ => &self.shape,
+        };
+        let window = haystack.get(start..start + shape.len());
+        let fits = |window: &[u8]| shape.iter().zip(window).all(|(set, &b)| set.contains(b));
         window.is_some_and(fits)
             && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
             && (self.boundary != Boundary::Name || self.boundary.admits_start(haystack, start))
@@ -108,7 +113,8 @@ impl Matcher {
         let too_large =
             |_: Box<BuildError>| source.place.error(DetectErrorKind::TooLarge, "pattern", mend);
         let nfa = automaton(&hir, Some(limits.pattern_compiled_bytes)).map_err(too_large)?;
-        let shape = shape::of(&nfa);
+        let shape = shape::of(&nfa, false);
+        let at_start = shape::of(&nfa, true);
         let prefix = hir.properties().look_set_prefix();
         let at_word = rule.boundary().forbids_word_before()
             || [Look::WordAscii, Look::WordStartAscii, Look::WordStartHalfAscii]
@@ -126,7 +132,7 @@ impl Matcher {
             && let Some((min, max, rest)) = gate::split_lead(&hir)
         {
             let rest_nfa = automaton(&rest, None).map_err(too_large)?;
-            let rest_shape = shape::of(&rest_nfa);
+            let rest_shape = shape::of(&rest_nfa, false);
             let better = gate::choose(&rest, &rest_nfa, &rest_shape, rule, Starts::Anywhere);
             if matches!(
                 better,
@@ -167,6 +173,7 @@ impl Matcher {
             behind_lead,
             max_len: properties.maximum_len(),
             len: properties.minimum_len().filter(|&len| properties.maximum_len() == Some(len)),
+            shape_at_start: Some(at_start).filter(|at_start| *at_start != shape),
             shape,
             // The automaton once for each of the two machines, its reverse, and what it grows into.
             bytes: 4 * nfa.memory_usage(),

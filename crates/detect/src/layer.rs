@@ -48,7 +48,7 @@ pub(crate) struct Layer {
     pub(crate) weak_score: f32,
     /// How far behind a word at most a match may begin that it leads to, and how far before it.
     pub(crate) weak_reach: usize,
-    /// The rules of which a match can only start where the text does.
+    /// The rules of which a match starts otherwise, or only, where the text does.
     pub(crate) at_start: Vec<u32>,
     /// The rules whose gate is open once no context leads to them.
     pub(crate) open: Vec<u32>,
@@ -190,6 +190,10 @@ impl Layer {
                 if let Some(reach) = matcher.digit_near() {
                     tables.by_words.add(number, &matcher, reach);
                 }
+            }
+            // The tables know nothing of where the text starts.
+            if matcher.shape_at_start.is_some() && matcher.gate != Gate::Start {
+                at_start.push(number);
             }
             match &matcher.gate {
                 Gate::Digits { reach } => {

@@ -159,7 +159,7 @@ fn colon(hir: &Hir) -> Option<Gate> {
     }
     let ahead = shape.len();
     shape.push(ByteSet::either_case(b':'));
-    shape.extend(shape::of(&super::automaton(&rest, None).ok()?));
+    shape.extend(shape::of(&super::automaton(&rest, None).ok()?, false));
     Some(Gate::InnerShape { shape, ahead, before, reach })
 }
 

@@ -1,6 +1,7 @@
 //! The bytes a pattern admits at each of its first places.
 
 use regex_automata::nfa::thompson::{NFA, State};
+use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 
 use crate::byteset::ByteSet;
@@ -10,12 +11,14 @@ use crate::byteset::ByteSet;
 pub(crate) const PLACES: usize = 16;
 
 /// For each of the first places, up to the shortest match: a set that holds every byte that may stand
-/// there. Look-around is taken to hold, so the sets may be too large, never too small.
-pub(super) fn of(nfa: &NFA) -> Vec<ByteSet> {
+/// there, of matches that start where the text does or of all others. Other look-around is taken to hold, so the
+/// sets may be too large, never too small.
+pub(super) fn of(nfa: &NFA, at_start: bool) -> Vec<ByteSet> {
     let mut shape = Vec::with_capacity(PLACES);
     let mut places = vec![nfa.start_anchored()];
     while shape.len() < PLACES {
-        match step(nfa, &mut places, ByteSet::ALL) {
+        let at_start = at_start && shape.is_empty();
+        match step(nfa, &mut places, ByteSet::ALL, at_start) {
             Some(set) => shape.push(set),
             None => return shape, // a match may end here: no more is required
         }
@@ -27,14 +30,14 @@ pub(super) fn of(nfa: &NFA) -> Vec<ByteSet> {
 pub(super) fn after(nfa: &NFA, literal: &[u8]) -> Option<ByteSet> {
     let mut places = vec![nfa.start_anchored()];
     for &byte in literal {
-        step(nfa, &mut places, ByteSet::either_case(byte))?;
+        step(nfa, &mut places, ByteSet::either_case(byte), true)?;
     }
-    step(nfa, &mut places, ByteSet::ALL)
+    step(nfa, &mut places, ByteSet::ALL, true)
 }
 
 /// The bytes of `wanted` that lead on from these places, which become those that they lead to; `None` if a match
-/// may end here.
-fn step(nfa: &NFA, places: &mut Vec<StateID>, wanted: ByteSet) -> Option<ByteSet> {
+/// may end here. Whether the text's start may be asked for depends.
+fn step(nfa: &NFA, places: &mut Vec<StateID>, wanted: ByteSet, at_start: bool) -> Option<ByteSet> {
     let mut seen = vec![false; nfa.states().len()];
     let mut set = ByteSet::EMPTY;
     let mut next: Vec<StateID> = Vec::new();
@@ -63,6 +66,7 @@ fn step(nfa: &NFA, places: &mut Vec<StateID>, wanted: ByteSet) -> Option<ByteSet
                     }
                 }
             }
+            State::Look { look: Look::Start, .. } if !at_start => {}
             State::Look { next, .. } | State::Capture { next, .. } => places.push(*next),
             State::Union { alternates } => places.extend(alternates.iter().copied()),
             State::BinaryUnion { alt1, alt2 } => places.extend([*alt1, *alt2]),
@@ -85,7 +89,7 @@ mod tests {
             .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
             .build(pattern)
             .unwrap();
-        of(&nfa).iter().map(|set| set.iter().map(char::from).collect()).collect()
+        of(&nfa, false).iter().map(|set| set.iter().map(char::from).collect()).collect()
     }
 
     #[test]
