@@ -146,7 +146,7 @@ impl Lexicon {
     /// Of these literals the ones that are [known](Headed::is_known), by their places in the list.
     pub(crate) fn new<'l>(literals: impl Iterator<Item = Headed<'l>>) -> Self {
         let mut lexicon = Self::default();
-        let mut fewest = Vec::new();
+        let mut gates = Vec::new();
         for (number, literal) in (0u32..).zip(literals) {
             lexicon.texts.push(Box::from(literal.text));
             let Some(key) = literal.key() else { continue };
@@ -159,7 +159,7 @@ impl Lexicon {
                     lexicon.has_begun = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
                     let bytes = first_bytes(&literal.text[start..]);
-                    fewest.push(begun(bytes, BEGUN[1]));
+                    gates.push(gate(bytes));
                     (start, begun(bytes, len))
                 }
                 Key::Lead { start } => {
@@ -178,7 +178,7 @@ impl Lexicon {
         let first_log = log + 1;
         lexicon.first_shift = 64 - first_log;
         let of_entries = lexicon.entries.iter().map(|entry| entry.hash);
-        let hashes: Vec<u64> = of_entries.chain(fewest).collect();
+        let hashes: Vec<u64> = of_entries.chain(gates).collect();
         hashes.into_iter().for_each(|hash| lexicon.hold(hash));
         let shift = lexicon.first_shift;
         lexicon.first = (0..=1u64 << first_log)
@@ -233,14 +233,13 @@ impl Lexicon {
         bytes: u64,
         found: &mut impl FnMut(usize, u32),
     ) {
-        // All that has its first bytes, however many count, is held by the fewest.
-        let [long, short] = BEGUN;
-        let first = begun(bytes, short);
-        if self.may_hold(first) {
-            self.look(haystack, at, first, found);
-            let hash = begun(bytes, long);
-            if self.may_hold(hash) {
-                self.look(haystack, at, hash, found);
+        // Whether any literal begins so at all, however many bytes count.
+        if self.may_hold(gate(bytes)) {
+            for len in BEGUN {
+                let hash = begun(bytes, len);
+                if self.may_hold(hash) {
+                    self.look(haystack, at, hash, found);
+                }
             }
         }
     }
@@ -313,6 +312,12 @@ fn whole(bytes: u64, len: usize) -> u64 {
 fn begun(bytes: u64, len: usize) -> u64 {
     let folded = (bytes | 0x2020_2020_2020_2020) & KEEP[len];
     (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// A hash of the first bytes that count of every literal that is begun.
+#[inline(always)]
+fn gate(bytes: u64) -> u64 {
+    begun(bytes, BEGUN[1]).rotate_left(29)
 }
 
 /// The hash of the first bytes of a character beyond ASCII and what follows.
