@@ -210,10 +210,9 @@ impl Scanner {
     /// Reads the text: its runs, and the literals of every layer that its words lead to.
     fn read(&mut self, haystack: &[u8]) {
         let Self { rules, layers, runs, words, .. } = self;
-        let mut layers: Vec<_> = rules.layers().iter().zip(layers).collect();
-        layers.iter_mut().for_each(|(_, scratch)| scratch.begin());
+        layers.iter_mut().for_each(LayerScratch::begin);
         let mut look = |words: &mut Words| {
-            for (based, scratch) in &mut layers {
+            for (based, scratch) in rules.layers().iter().zip(&mut *layers) {
                 scratch.look(&based.layer, haystack, words);
             }
             words.go_on();

@@ -228,8 +228,8 @@ impl Pass<'_> {
                 let matcher = &layer.rules[rule as usize].matcher;
                 // An anchor inside may have the digit before it.
                 let has_digit = |within| {
-                    runs.has_digit(start.saturating_sub(matcher.lead.1), start + within + 1)
-                        || matches!(matcher.gate, Gate::Inner { .. })
+                    matches!(matcher.gate, Gate::Inner { .. })
+                        || runs.has_digit(start.saturating_sub(matcher.lead.1), start + within + 1)
                 };
                 if self.wants(rule) && matcher.digit_within.is_none_or(has_digit) {
                     self.offer_anchor(rule, start);

@@ -1,7 +1,7 @@
 //! Telephone numbers.
 
 use super::digits::uniform;
-use crate::validator::Verdict;
+use crate::validator::{Verdict, unknown_if};
 
 /// A number in international form: `+`, a country code of ITU-T E.164, and as many digits as
 /// numbers of that country have.
@@ -104,10 +104,6 @@ impl Number {
     fn digits(&self) -> &[u8] {
         &self.values[..self.len]
     }
-}
-
-fn unknown_if(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
 }
 
 /// Country code, and the fewest and most digits after it.

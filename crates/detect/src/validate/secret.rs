@@ -3,7 +3,7 @@
 //! None of these can prove a secret, so none answers `Valid`, but for credentials that stand where
 //! the URL syntax has them.
 
-use crate::validator::Verdict;
+use crate::validator::{Verdict, unknown_if};
 
 /// The part of a token whose vendor prefix already says what it is: only placeholders drop out.
 pub(super) fn token(bytes: &[u8]) -> Verdict {
@@ -200,10 +200,6 @@ fn contains_folded(bytes: &[u8], word: &str) -> bool {
     bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-fn unknown_if(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
-}
-
 /// Words that only a stand-in contains.
 const WORDS: &[&str] = &[
     "changeme",
@@ -239,12 +235,7 @@ const WORDS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn all(validate: fn(&[u8]) -> Verdict, want: Verdict, cases: &[&str]) {
-        for case in cases {
-            assert_eq!(validate(case.as_bytes()), want, "{case}");
-        }
-    }
+    use crate::validator::all;
 
     #[test]
     fn tokens() {

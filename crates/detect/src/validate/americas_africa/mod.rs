@@ -38,22 +38,6 @@ pub(super) const TABLES: &[Table] = &[
     za::TABLE,
 ];
 
-use crate::validator::Verdict;
-
-/// `Valid` if a checksum over a specific shape holds, else `Invalid`.
-fn valid_if(holds: bool) -> Verdict {
-    if holds { Verdict::Valid } else { Verdict::Invalid }
-}
-
-/// For checks that too many other numbers pass: what survives is left to the words around it.
-fn unknown_if(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
-}
-
-/// Asserts a validator's verdict on each case.
 #[cfg(test)]
-fn all(validate: fn(&[u8]) -> Verdict, want: Verdict, cases: &[&str]) {
-    for case in cases {
-        assert_eq!(validate(case.as_bytes()), want, "{case}");
-    }
-}
+use crate::validator::all;
+use crate::validator::{unknown_if, valid_if};

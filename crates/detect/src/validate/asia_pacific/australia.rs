@@ -3,7 +3,7 @@
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
 use super::super::digits::{Digits, luhn_holds};
-use super::{SEPARATORS, digits, number, proof_if, unknown_if};
+use super::{SEPARATORS, digits, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -22,21 +22,21 @@ fn business_number(bytes: &[u8]) -> Verdict {
     }
     digits[0] -= 1;
     let sum = weighted_sum(&digits, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
-    proof_if(sum.is_multiple_of(89))
+    valid_if(sum.is_multiple_of(89))
 }
 
 /// Eight digits and a check digit modulo 10.
 fn company_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<9>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits[..8], &[8, 7, 6, 5, 4, 3, 2, 1]);
-    proof_if((sum + u32::from(digits[8])).is_multiple_of(10))
+    valid_if((sum + u32::from(digits[8])).is_multiple_of(10))
 }
 
 /// Nine digits whose weighted sum is a multiple of 11.
 fn tax_file_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<9>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]);
-    proof_if(sum.is_multiple_of(11))
+    valid_if(sum.is_multiple_of(11))
 }
 
 /// Eight digits, a check digit, the card's issue and perhaps the person's number on it.
@@ -47,7 +47,7 @@ fn medicare(bytes: &[u8]) -> Verdict {
         return Verdict::Invalid;
     }
     let sum = weighted_sum(&digits[..8], &[1, 3, 7, 9, 1, 3, 7, 9]);
-    proof_if(sum % 10 == u32::from(digits[8]))
+    valid_if(sum % 10 == u32::from(digits[8]))
 }
 
 /// Sixteen digits under Luhn's scheme that say whose they are: 800360 a person's, 800361 a practitioner's,

@@ -1,7 +1,7 @@
 //! Numbers issued in the People's Republic of China.
 
 use super::super::Table;
-use super::{digits, is_day, number, proof_if, unknown_if};
+use super::{digits, is_day, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -23,7 +23,7 @@ fn resident_identity(bytes: &[u8]) -> Verdict {
     let year = number(&digits[6..10]);
     let dated =
         (1850..=2099).contains(&year) && is_day(number(&digits[10..12]), number(&digits[12..14]));
-    proof_if(is_province(digits[0], digits[1]) && dated && (rest + check) % 11 == 1)
+    valid_if(is_province(digits[0], digits[1]) && dated && (rest + check) % 11 == 1)
 }
 
 /// The older number: a year of two digits and no check digit.

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::verhoeff_holds;
-use super::{base36, digits, proof_if, unknown_if};
+use super::{base36, digits, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -16,13 +16,13 @@ pub(super) const TABLE: Table = &[
 fn aadhaar(bytes: &[u8]) -> Verdict {
     let Some(number) = digits::<12>(bytes) else { return Verdict::Invalid };
     let palindrome = number.iter().eq(number.iter().rev());
-    proof_if(number[0] >= 2 && !palindrome && verhoeff_holds(&number))
+    valid_if(number[0] >= 2 && !palindrome && verhoeff_holds(&number))
 }
 
 /// The sixteen digits that stand for an Aadhaar number for a time.
 fn virtual_id(bytes: &[u8]) -> Verdict {
     let Some(number) = digits::<16>(bytes) else { return Verdict::Invalid };
-    proof_if(number[0] >= 2 && verhoeff_holds(&number))
+    valid_if(number[0] >= 2 && verhoeff_holds(&number))
 }
 
 /// A state, a permanent account number, a serial, `Z` and a check character over base 36.

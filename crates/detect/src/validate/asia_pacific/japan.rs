@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{digits, number, proof_if, unknown_if};
+use super::{digits, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -18,14 +18,14 @@ fn my_number(bytes: &[u8]) -> Verdict {
         0 | 1 => 0,
         rest => 11 - rest,
     };
-    proof_if(check == u32::from(digits[11]))
+    valid_if(check == u32::from(digits[11]))
 }
 
 /// A check digit modulo 9 and twelve digits, the number of a corporation.
 fn corporate_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<13>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits[1..], &[2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1]);
-    proof_if(9 - sum % 9 == u32::from(digits[0]))
+    valid_if(9 - sum % 9 == u32::from(digits[0]))
 }
 
 /// The commission's code, the year, six digits, a check digit and how often the licence was lost.

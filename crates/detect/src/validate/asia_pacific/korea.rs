@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{digits, is_day, number, proof_if, unknown_if};
+use super::{digits, is_day, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -47,7 +47,7 @@ fn business_registration(bytes: &[u8]) -> Verdict {
 fn corporation(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<13>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits[..12], &[1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]);
-    proof_if(digits[0] > 0 && (sum + u32::from(digits[12])).is_multiple_of(10))
+    valid_if(digits[0] > 0 && (sum + u32::from(digits[12])).is_multiple_of(10))
 }
 
 /// A region, a year, six digits and two for checking, how is not published.

@@ -17,7 +17,9 @@ mod vietnam;
 
 use super::Table;
 use super::digits::{Digits, uniform};
-use crate::validator::Verdict;
+#[cfg(test)]
+use crate::validator::all;
+use crate::validator::{unknown_if, valid_if};
 
 /// The validators of each country.
 pub(super) const TABLES: &[Table] = &[
@@ -66,24 +68,6 @@ fn is_day(month: u32, day: u32) -> bool {
 /// The value of a character in base 36, in either case.
 fn base36(byte: u8) -> Option<u32> {
     char::from(byte).to_digit(36)
-}
-
-/// For checks that random text of the same shape fails nearly always.
-fn proof_if(holds: bool) -> Verdict {
-    if holds { Verdict::Valid } else { Verdict::Invalid }
-}
-
-/// For checks that only exclude.
-fn unknown_if(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
-}
-
-/// Holds a validator against texts.
-#[cfg(test)]
-fn all(validate: fn(&[u8]) -> Verdict, want: Verdict, cases: &[&str]) {
-    for case in cases {
-        assert_eq!(validate(case.as_bytes()), want, "{case}");
-    }
 }
 
 #[cfg(test)]

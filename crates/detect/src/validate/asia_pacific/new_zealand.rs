@@ -3,7 +3,7 @@
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
 use super::super::digits::{Digits, uniform};
-use super::{SEPARATORS, digits, number, proof_if, unknown_if};
+use super::{SEPARATORS, digits, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -67,7 +67,7 @@ fn health_index(bytes: &[u8]) -> Verdict {
 fn business_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<13>(bytes) else { return Verdict::Invalid };
     let sum = weighted_sum(&digits, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]);
-    proof_if(number(&digits[..4]) == 9429 && sum.is_multiple_of(10))
+    valid_if(number(&digits[..4]) == 9429 && sum.is_multiple_of(10))
 }
 
 /// A bank, a branch, an account and a suffix. Which of the six checks applies depends on the bank; they

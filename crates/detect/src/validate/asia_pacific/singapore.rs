@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{digits, proof_if, unknown_if};
+use super::{digits, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("sg_nric", nric), ("sg_uen", uen)];
@@ -20,7 +20,7 @@ fn nric(bytes: &[u8]) -> Verdict {
         _ => return Verdict::Invalid,
     };
     let sum = offset + weighted_sum(&number, &[2, 7, 6, 5, 4, 3, 2]);
-    proof_if(letters[sum as usize % 11] == check.to_ascii_uppercase())
+    valid_if(letters[sum as usize % 11] == check.to_ascii_uppercase())
 }
 
 /// The unique number of an entity: a business (eight digits), a company (a year and five digits), or any
@@ -39,7 +39,7 @@ fn uen(bytes: &[u8]) -> Verdict {
             let Some(number) = digits::<9>(body) else { return Verdict::Invalid };
             let year = super::number(&number[..4]);
             let sum = weighted_sum(&number, &[10, 8, 6, 4, 9, 7, 5, 3, 1]);
-            proof_if((1800..=2099).contains(&year) && b"ZKCMDNERGWH"[sum as usize % 11] == check)
+            valid_if((1800..=2099).contains(&year) && b"ZKCMDNERGWH"[sum as usize % 11] == check)
         }
     }
 }
@@ -59,7 +59,7 @@ fn other(body: &[u8], check: u8) -> Verdict {
         sum += value * weight;
     }
     // Less five, modulo eleven, without going below zero.
-    proof_if(VALUES[(sum + 6) % 11] == check)
+    valid_if(VALUES[(sum + 6) % 11] == check)
 }
 
 /// The types of entities that the registry lists.

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{digits, proof_if, unknown_if};
+use super::{digits, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -49,7 +49,7 @@ fn holds(place: u8, rest: &[u8]) -> Verdict {
         return Verdict::Invalid;
     };
     let sum = place / 10 + place % 10 * 9 + weighted_sum(&number, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-    proof_if(sum.is_multiple_of(10))
+    valid_if(sum.is_multiple_of(10))
 }
 
 /// Eight digits whose products' digits add up to a multiple of five (of ten before 2023). A 7 in the

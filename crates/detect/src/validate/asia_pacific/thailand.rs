@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{digits, number, proof_if};
+use super::{digits, number, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("th_tin", juristic_person), ("th_tnin", national_id)];
@@ -14,13 +14,13 @@ fn national_id(bytes: &[u8]) -> Verdict {
         number(&digits[1..3]),
         10..=27 | 30..=58 | 60..=67 | 70..=77 | 80..=86 | 90..=96
     );
-    proof_if((1..=8).contains(&digits[0]) && province && holds(&digits))
+    valid_if((1..=8).contains(&digits[0]) && province && holds(&digits))
 }
 
 /// The tax number of companies: 0 first, no province.
 fn juristic_person(bytes: &[u8]) -> Verdict {
     let Some(digits) = digits::<13>(bytes) else { return Verdict::Invalid };
-    proof_if(digits[0] == 0 && holds(&digits))
+    valid_if(digits[0] == 0 && holds(&digits))
 }
 
 fn holds(digits: &[u8; 13]) -> bool {

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table =
@@ -11,7 +11,7 @@ pub(super) const TABLE: Table =
 /// A uniform civil number: a date of birth (20 is added to the month before 1900, 40 since 2000), three
 /// digits and a check digit.
 fn egn(bytes: &[u8]) -> Verdict {
-    proved(exactly::<10>(bytes).is_some_and(|digits| egn_holds(&digits)))
+    valid_if(exactly::<10>(bytes).is_some_and(|digits| egn_holds(&digits)))
 }
 
 fn egn_holds(digits: &[u8; 10]) -> bool {
@@ -27,7 +27,7 @@ fn egn_holds(digits: &[u8; 10]) -> bool {
 
 /// A personal number of a foreigner: nine digits and a check digit modulo 10.
 fn lnch(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<10>(bytes).is_some_and(|digits| lnch_holds(&digits)))
+    unknown_if(exactly::<10>(bytes).is_some_and(|digits| lnch_holds(&digits)))
 }
 
 fn lnch_holds(digits: &[u8; 10]) -> bool {
@@ -37,7 +37,7 @@ fn lnch_holds(digits: &[u8; 10]) -> bool {
 
 /// A unified identification code of a company (nine digits) or of its branch (thirteen).
 fn eik(bytes: &[u8]) -> Verdict {
-    not_excluded(match (exactly::<9>(bytes), exactly::<13>(bytes)) {
+    unknown_if(match (exactly::<9>(bytes), exactly::<13>(bytes)) {
         (Some(company), _) => company_holds(&company),
         (_, Some(branch)) => company_holds(&branch[..9]) && branch_holds(&branch[8..]),
         _ => false,
@@ -64,7 +64,7 @@ fn either(digits: &[u8], first: &[u32], second: &[u32]) -> bool {
 /// A VAT number: the company's code, or ten digits of a person or another payer.
 fn vat(bytes: &[u8]) -> Verdict {
     let Some(rest) = without_country(bytes, b"BG") else { return Verdict::Invalid };
-    not_excluded(match (exactly::<9>(rest), exactly::<10>(rest)) {
+    unknown_if(match (exactly::<9>(rest), exactly::<10>(rest)) {
         (Some(company), _) => company_holds(&company),
         (_, Some(person)) => egn_holds(&person) || lnch_holds(&person) || other_holds(&person),
         _ => false,

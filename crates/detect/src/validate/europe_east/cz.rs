@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::{remainder, weighted_sum};
-use super::{exactly, is_date, not_excluded, number, without_country};
+use super::{exactly, is_date, number, unknown_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -45,7 +45,7 @@ fn born_before_1954(digits: &[u8; 9]) -> bool {
 
 /// A company identifier (IČO): eight digits with a check digit modulo 11.
 fn ico(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<8>(bytes).is_some_and(|digits| ico_holds(&digits)))
+    unknown_if(exactly::<8>(bytes).is_some_and(|digits| ico_holds(&digits)))
 }
 
 pub(super) fn ico_holds(digits: &[u8; 8]) -> bool {
@@ -57,7 +57,7 @@ pub(super) fn ico_holds(digits: &[u8; 8]) -> bool {
 fn vat(bytes: &[u8]) -> Verdict {
     let Some(digits) = without_country(bytes, b"CZ") else { return Verdict::Invalid };
     let company = exactly::<8>(digits).is_some_and(|digits| ico_holds(&digits));
-    not_excluded(company || birth_number(digits) != Verdict::Invalid)
+    unknown_if(company || birth_number(digits) != Verdict::Invalid)
 }
 
 /// A bank account: up to six digits and a hyphen, two to ten digits, a slash and the bank's four digits; the
@@ -79,9 +79,7 @@ fn bank_account(bytes: &[u8]) -> Verdict {
         Some(hyphen) => holds(&account[..hyphen], 6) && holds(&account[hyphen + 1..], 10),
         None => holds(account, 10),
     };
-    not_excluded(
-        parts && bank.len() == 4 && account.iter().any(|byte| (b'1'..=b'9').contains(byte)),
-    )
+    unknown_if(parts && bank.len() == 4 && account.iter().any(|byte| (b'1'..=b'9').contains(byte)))
 }
 
 #[cfg(test)]

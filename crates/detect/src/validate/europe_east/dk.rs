@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, is_time, not_excluded, number, without_country};
+use super::{exactly, is_date, is_time, number, unknown_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("dk_cpr", cpr), ("dk_cvr", cvr), ("dk_vat", vat)];
@@ -31,7 +31,7 @@ fn cpr(bytes: &[u8]) -> Verdict {
 
 /// A CVR number of a company: eight digits with a check digit modulo 11.
 fn cvr(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<8>(bytes).is_some_and(|digits| cvr_holds(&digits)))
+    unknown_if(exactly::<8>(bytes).is_some_and(|digits| cvr_holds(&digits)))
 }
 
 fn cvr_holds(digits: &[u8; 8]) -> bool {
@@ -41,7 +41,7 @@ fn cvr_holds(digits: &[u8; 8]) -> bool {
 /// A VAT number: the CVR number.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"DK").and_then(exactly::<8>);
-    not_excluded(digits.is_some_and(|digits| cvr_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| cvr_holds(&digits)))
 }
 
 #[cfg(test)]

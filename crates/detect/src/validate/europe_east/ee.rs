@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table =
@@ -17,7 +17,7 @@ pub(super) fn isikukood(bytes: &[u8]) -> Verdict {
         first @ 1..=8 => is_date(1800 + (u32::from(first) - 1) / 2 * 100 + year, month, day),
         _ => false,
     };
-    proved(date && two_rounds_hold(&digits))
+    valid_if(date && two_rounds_hold(&digits))
 }
 
 /// Modulo 11 with weights 1, 2, 3 and so on, 1 after 9; if that leaves 10, once more with weights from 3, and
@@ -38,14 +38,14 @@ pub(super) fn two_rounds_hold(digits: &[u8]) -> bool {
 /// A register code of a company or an institution: eight digits from 1, 7, 8 or 9.
 fn registrikood(bytes: &[u8]) -> Verdict {
     let digits = exactly::<8>(bytes);
-    not_excluded(digits.is_some_and(|d| matches!(d[0], 1 | 7..=9) && two_rounds_hold(&d)))
+    unknown_if(digits.is_some_and(|d| matches!(d[0], 1 | 7..=9) && two_rounds_hold(&d)))
 }
 
 /// A VAT number: eight digits and a check digit.
 fn vat(bytes: &[u8]) -> Verdict {
     const WEIGHTS: [u32; 9] = [3, 7, 1, 3, 7, 1, 3, 7, 1];
     let digits = without_country(bytes, b"EE").and_then(exactly::<9>);
-    not_excluded(digits.is_some_and(|digits| weighted_sum(&digits, &WEIGHTS).is_multiple_of(10)))
+    unknown_if(digits.is_some_and(|digits| weighted_sum(&digits, &WEIGHTS).is_multiple_of(10)))
 }
 
 #[cfg(test)]

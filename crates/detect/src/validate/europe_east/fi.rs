@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table =
@@ -29,7 +29,7 @@ fn hetu(bytes: &[u8]) -> Verdict {
     };
     let [day, month, year] = [0, 2, 4].map(|at| number(&date[at..at + 2]));
     let place = (number(&date) * 1000 + number(&individual)) % 31;
-    proved(
+    valid_if(
         is_date(century + year, month, day)
             && control.to_ascii_uppercase() == CONTROL[place as usize],
     )
@@ -45,12 +45,12 @@ fn exactly_any<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 fn satu(bytes: &[u8]) -> Verdict {
     let Some((control, digits)) = bytes.split_last() else { return Verdict::Invalid };
     let expected = exactly::<8>(digits).map(|digits| CONTROL[(number(&digits) % 31) as usize]);
-    not_excluded(expected == Some(control.to_ascii_uppercase()))
+    unknown_if(expected == Some(control.to_ascii_uppercase()))
 }
 
 /// A business identity code: seven digits and a check digit modulo 11.
 fn business_id(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<8>(bytes).is_some_and(|digits| business_id_holds(&digits)))
+    unknown_if(exactly::<8>(bytes).is_some_and(|digits| business_id_holds(&digits)))
 }
 
 fn business_id_holds(digits: &[u8; 8]) -> bool {
@@ -60,7 +60,7 @@ fn business_id_holds(digits: &[u8; 8]) -> bool {
 /// A VAT number: the business identity code.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"FI").and_then(exactly::<8>);
-    not_excluded(digits.is_some_and(|digits| business_id_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| business_id_holds(&digits)))
 }
 
 #[cfg(test)]

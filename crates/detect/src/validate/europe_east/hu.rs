@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, without_country};
+use super::{exactly, is_date, number, unknown_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -37,7 +37,7 @@ fn personal_id(bytes: &[u8]) -> Verdict {
 /// A tax identification of a person: 8, the days since 1 January 1867, three digits and a check digit.
 fn tax_id(bytes: &[u8]) -> Verdict {
     let digits = exactly::<10>(bytes);
-    not_excluded(digits.is_some_and(|digits| {
+    unknown_if(digits.is_some_and(|digits| {
         digits[0] == 8
             && weighted_sum(&digits, &[1, 2, 3, 4, 5, 6, 7, 8, 9]) % 11 == u32::from(digits[9])
     }))
@@ -46,7 +46,7 @@ fn tax_id(bytes: &[u8]) -> Verdict {
 /// A social insurance number (TAJ): eight digits and a check digit modulo 10.
 fn taj(bytes: &[u8]) -> Verdict {
     let digits = exactly::<9>(bytes);
-    not_excluded(digits.is_some_and(|digits| {
+    unknown_if(digits.is_some_and(|digits| {
         weighted_sum(&digits, &[3, 7, 3, 7, 3, 7, 3, 7]) % 10 == u32::from(digits[8])
     }))
 }
@@ -55,7 +55,7 @@ fn taj(bytes: &[u8]) -> Verdict {
 fn tax_number(bytes: &[u8]) -> Verdict {
     let Some(digits) = exactly::<11>(bytes) else { return Verdict::Invalid };
     let county = number(&digits[9..]);
-    not_excluded(
+    unknown_if(
         base_holds(&digits[..8])
             && (1..=5).contains(&digits[8])
             && matches!(county, 2..=20 | 22..=44 | 51),
@@ -69,7 +69,7 @@ fn base_holds(digits: &[u8]) -> bool {
 /// A VAT number: the first eight digits of the tax number.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"HU").and_then(exactly::<8>);
-    not_excluded(digits.is_some_and(|digits| base_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| base_holds(&digits)))
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use super::super::Table;
 use super::ee::two_rounds_hold;
-use super::{exactly, not_excluded, without_country};
+use super::{exactly, unknown_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("lt_imones_kodas", imones_kodas), ("lt_vat", vat)];
 
 /// A company code: eight digits and a check digit.
 fn imones_kodas(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<9>(bytes).is_some_and(|digits| two_rounds_hold(&digits)))
+    unknown_if(exactly::<9>(bytes).is_some_and(|digits| two_rounds_hold(&digits)))
 }
 
 /// A VAT number of a company (nine digits) or of a payer registered for a time (twelve): a 1 before the
@@ -18,7 +18,7 @@ fn vat(bytes: &[u8]) -> Verdict {
     let Some(number) = without_country(bytes, b"LT") else { return Verdict::Invalid };
     let company = exactly::<9>(number).is_some_and(|d| d[7] == 1 && two_rounds_hold(&d));
     let passing = exactly::<12>(number).is_some_and(|d| d[10] == 1 && two_rounds_hold(&d));
-    not_excluded(company || passing)
+    unknown_if(company || passing)
 }
 
 #[cfg(test)]

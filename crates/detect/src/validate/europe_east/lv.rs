@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, without_country};
+use super::{exactly, is_date, number, unknown_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table =
@@ -28,7 +28,7 @@ fn person_holds(digits: &[u8; 11]) -> bool {
 
 /// A registration number of a company or an association: eleven digits from 4, 5 or 9.
 fn registration(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<11>(bytes).is_some_and(|digits| registration_holds(&digits)))
+    unknown_if(exactly::<11>(bytes).is_some_and(|digits| registration_holds(&digits)))
 }
 
 fn registration_holds(digits: &[u8; 11]) -> bool {
@@ -38,7 +38,7 @@ fn registration_holds(digits: &[u8; 11]) -> bool {
 /// A VAT number: a registration number or a personal code.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"LV").and_then(exactly::<11>);
-    not_excluded(digits.is_some_and(|d| registration_holds(&d) || person_holds(&d)))
+    unknown_if(digits.is_some_and(|d| registration_holds(&d) || person_holds(&d)))
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ mod yu;
 
 use super::Table;
 use super::digits::{Digits, uniform};
+#[cfg(test)]
 use crate::validator::Verdict;
+use crate::validator::{unknown_if, valid_if};
 
 /// The validators of each country.
 pub(super) const TABLES: &[Table] = &[
@@ -84,16 +86,6 @@ fn is_date(year: u32, month: u32, day: u32) -> bool {
 /// logs and backups.
 fn is_time(digits: &[u8]) -> bool {
     matches!(digits, [a, b, c, _] if a * 10 + b < 24 && *c < 6)
-}
-
-/// For a check that one of ten or eleven random numbers passes: it excludes, but proves nothing.
-fn not_excluded(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
-}
-
-/// For a check that random digits fail nearly always.
-fn proved(holds: bool) -> Verdict {
-    if holds { Verdict::Valid } else { Verdict::Invalid }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, exactly_divided, is_date, not_excluded, number, proved};
+use super::{exactly, exactly_divided, is_date, number, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -24,7 +24,7 @@ fn fodselsnummer(bytes: &[u8]) -> Verdict {
         81..=92 => month - 80,
         _ => month,
     };
-    proved(
+    valid_if(
         is_date(2000 + year, month, day)
             && weighted_sum(&digits, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
             && weighted_sum(&digits, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11),
@@ -33,7 +33,7 @@ fn fodselsnummer(bytes: &[u8]) -> Verdict {
 
 /// An organisation number: nine digits from 8 or 9 with a check digit modulo 11.
 fn orgnr(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<9>(bytes).is_some_and(|digits| orgnr_holds(&digits)))
+    unknown_if(exactly::<9>(bytes).is_some_and(|digits| orgnr_holds(&digits)))
 }
 
 fn orgnr_holds(digits: &[u8; 9]) -> bool {
@@ -43,14 +43,14 @@ fn orgnr_holds(digits: &[u8; 9]) -> bool {
 /// An organisation number marked as registered for VAT.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = exactly_divided::<9>(bytes, b"NOnoMVAmva .");
-    proved(digits.is_some_and(|digits| orgnr_holds(&digits)))
+    valid_if(digits.is_some_and(|digits| orgnr_holds(&digits)))
 }
 
 /// A bank account: four digits of the bank, two, four and a check digit modulo 11.
 fn kontonummer(bytes: &[u8]) -> Verdict {
     const WEIGHTS: [u32; 11] = [5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1];
     let digits = exactly::<11>(bytes);
-    not_excluded(digits.is_some_and(|d| weighted_sum(&d, &WEIGHTS).is_multiple_of(11)))
+    unknown_if(digits.is_some_and(|d| weighted_sum(&d, &WEIGHTS).is_multiple_of(11)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -28,7 +28,7 @@ fn pesel(bytes: &[u8]) -> Verdict {
         3 => 2200,
         _ => 1800,
     };
-    proved(
+    valid_if(
         is_date(century + year, month % 20, day)
             && weighted_sum(&digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]).is_multiple_of(10),
     )
@@ -36,7 +36,7 @@ fn pesel(bytes: &[u8]) -> Verdict {
 
 /// A tax identification number: nine digits and a check digit modulo 11.
 fn nip(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<10>(bytes).is_some_and(|digits| nip_holds(&digits)))
+    unknown_if(exactly::<10>(bytes).is_some_and(|digits| nip_holds(&digits)))
 }
 
 fn nip_holds(digits: &[u8; 10]) -> bool {
@@ -47,7 +47,7 @@ fn nip_holds(digits: &[u8; 10]) -> bool {
 /// A VAT number: the tax identification number.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"PL").and_then(exactly::<10>);
-    not_excluded(digits.is_some_and(|digits| nip_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| nip_holds(&digits)))
 }
 
 /// A statistical number of a company: nine digits, of which the last checks, and of a branch: five more, of
@@ -59,7 +59,7 @@ fn regon(bytes: &[u8]) -> Verdict {
     }
     const COMPANY: [u32; 8] = [8, 9, 2, 3, 4, 5, 6, 7];
     const BRANCH: [u32; 13] = [2, 4, 8, 5, 0, 9, 7, 3, 6, 1, 2, 4, 8];
-    not_excluded(match (exactly::<9>(bytes), exactly::<14>(bytes)) {
+    unknown_if(match (exactly::<9>(bytes), exactly::<14>(bytes)) {
         (Some(company), _) => checked(&company, &COMPANY),
         (_, Some(branch)) => checked(&branch, &COMPANY) && checked(&branch, &BRANCH),
         _ => false,
@@ -68,12 +68,12 @@ fn regon(bytes: &[u8]) -> Verdict {
 
 /// An identity card: three letters, a check digit and five digits.
 fn identity_card(bytes: &[u8]) -> Verdict {
-    not_excluded(document_holds(bytes, 3, &[7, 3, 1, 9, 7, 3, 1, 7, 3]))
+    unknown_if(document_holds(bytes, 3, &[7, 3, 1, 9, 7, 3, 1, 7, 3]))
 }
 
 /// A passport: two letters, a check digit and six digits.
 fn passport(bytes: &[u8]) -> Verdict {
-    not_excluded(document_holds(bytes, 2, &[7, 3, 9, 1, 7, 3, 1, 7, 3]))
+    unknown_if(document_holds(bytes, 2, &[7, 3, 9, 1, 7, 3, 1, 7, 3]))
 }
 
 /// Whether letters (A is 10) and digits times weights make a multiple of 10.
@@ -106,7 +106,7 @@ fn land_register(bytes: &[u8]) -> Verdict {
         last = value;
         count += 1;
     }
-    proved(count == 13 && sum % 10 == last)
+    valid_if(count == 13 && sum % 10 == last)
 }
 
 #[cfg(test)]

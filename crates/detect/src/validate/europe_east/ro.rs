@@ -3,7 +3,7 @@
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
 use super::super::digits::{Digits, uniform};
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("ro_cnp", cnp), ("ro_cui", cui), ("ro_vat", vat)];
@@ -26,14 +26,14 @@ fn cnp(bytes: &[u8]) -> Verdict {
         10 => 1,
         rest => rest,
     };
-    proved(date && county && check == u32::from(digits[12]))
+    valid_if(date && county && check == u32::from(digits[12]))
 }
 
 /// A company's fiscal code: two to ten digits, of which the last checks. RO before it says that the company
 /// is registered for VAT.
 fn cui(bytes: &[u8]) -> Verdict {
     let digits = Digits::<10>::read(bytes, b"RO ");
-    not_excluded(digits.is_some_and(|digits| cui_holds(digits.as_slice())))
+    unknown_if(digits.is_some_and(|digits| cui_holds(digits.as_slice())))
 }
 
 fn cui_holds(digits: &[u8]) -> bool {
@@ -47,7 +47,7 @@ fn cui_holds(digits: &[u8]) -> bool {
 /// A VAT number: the fiscal code.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"RO").and_then(|rest| Digits::<10>::read(rest, b" "));
-    not_excluded(digits.is_some_and(|digits| cui_holds(digits.as_slice())))
+    unknown_if(digits.is_some_and(|digits| cui_holds(digits.as_slice())))
 }
 
 #[cfg(test)]

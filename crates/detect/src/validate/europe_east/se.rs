@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::digits::luhn_holds;
-use super::{exactly, is_date, is_time, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, is_time, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -44,13 +44,13 @@ fn organisationsnummer(bytes: &[u8]) -> Verdict {
         Some([1, 6, rest @ ..]) => Some(rest),
         _ => exactly::<10>(bytes),
     };
-    not_excluded(digits.is_some_and(|digits| digits[2] >= 2 && luhn_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| digits[2] >= 2 && luhn_holds(&digits)))
 }
 
 /// A VAT number: the organisation or personal number and 01.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"SE").and_then(exactly::<12>);
-    proved(digits.is_some_and(|digits| digits[10..] == [0, 1] && luhn_holds(&digits[..10])))
+    valid_if(digits.is_some_and(|digits| digits[10..] == [0, 1] && luhn_holds(&digits[..10])))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::digits::{Digits, uniform};
-use super::{exactly, not_excluded, proved};
+use super::{exactly, unknown_if, valid_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table =
@@ -15,7 +15,7 @@ fn kimlik(bytes: &[u8]) -> Verdict {
         digits[from..to].iter().step_by(step).copied().map(u32::from).sum()
     };
     let (odd, even) = (sum(0, 2, 9), sum(1, 2, 8));
-    proved(
+    valid_if(
         digits[0] != 0
             // Seven times the odd places less the even ones. Nine times them is the same modulo 10.
             && (odd * 7 + even * 9) % 10 == u32::from(digits[9])
@@ -25,7 +25,7 @@ fn kimlik(bytes: &[u8]) -> Verdict {
 
 /// A tax identification number: nine digits and a check digit.
 fn vkn(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<10>(bytes).is_some_and(|digits| vkn_holds(&digits)))
+    unknown_if(exactly::<10>(bytes).is_some_and(|digits| vkn_holds(&digits)))
 }
 
 fn vkn_holds(digits: &[u8]) -> bool {
@@ -47,7 +47,7 @@ fn vkn_holds(digits: &[u8]) -> bool {
 /// A number of the central register of companies: 0, the tax identification number and five digits.
 fn mersis(bytes: &[u8]) -> Verdict {
     let digits = exactly::<16>(bytes);
-    not_excluded(digits.is_some_and(|digits| digits[0] == 0 && vkn_holds(&digits[1..11])))
+    unknown_if(digits.is_some_and(|digits| digits[0] == 0 && vkn_holds(&digits[1..11])))
 }
 
 /// A telephone number: ten digits, of which the first is 2, 3 or 4 (an area) or 5 (a mobile), after 0, 90 or
@@ -64,7 +64,7 @@ fn phone(bytes: &[u8]) -> Verdict {
         10 => Some(digits),
         _ => None,
     };
-    not_excluded(national.is_some_and(|digits| matches!(digits[0], 2..=5) && !uniform(digits)))
+    unknown_if(national.is_some_and(|digits| matches!(digits[0], 2..=5) && !uniform(digits)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::weighted_sum;
-use super::{exactly, is_date, not_excluded, number};
+use super::{exactly, is_date, number, unknown_if};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[("ua_edrpou", edrpou), ("ua_rnokpp", rnokpp), ("ua_unzr", unzr)];
@@ -12,7 +12,7 @@ fn rnokpp(bytes: &[u8]) -> Verdict {
     let Some(digits) = exactly::<10>(bytes) else { return Verdict::Invalid };
     // The weight of the first digit is -1: ten times it is the same modulo 11.
     let sum = weighted_sum(&digits, &[10, 5, 7, 9, 4, 6, 10, 5, 7]);
-    not_excluded(sum % 11 % 10 == u32::from(digits[9]))
+    unknown_if(sum % 11 % 10 == u32::from(digits[9]))
 }
 
 /// A code of the register of companies: seven digits and a check digit. The weights depend on the number.
@@ -26,7 +26,7 @@ fn edrpou(bytes: &[u8]) -> Verdict {
         10 => weighted_sum(&digits, &weights.map(|weight| weight + 2)) % 11 % 10,
         rest => rest,
     };
-    not_excluded(check == u32::from(digits[7]))
+    unknown_if(check == u32::from(digits[7]))
 }
 
 /// A number of the demographic register: a date of birth, four digits and a check digit, which is not public
@@ -34,7 +34,7 @@ fn edrpou(bytes: &[u8]) -> Verdict {
 fn unzr(bytes: &[u8]) -> Verdict {
     let Some(digits) = exactly::<13>(bytes) else { return Verdict::Invalid };
     let (year, month, day) = (number(&digits[..4]), number(&digits[4..6]), number(&digits[6..8]));
-    not_excluded((1900..=2099).contains(&year) && is_date(year, month, day))
+    unknown_if((1900..=2099).contains(&year) && is_date(year, month, day))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Table;
 use super::super::check_digits::{mod_11_10_holds, weighted_sum};
-use super::{exactly, is_date, not_excluded, number, proved, without_country};
+use super::{exactly, is_date, number, unknown_if, valid_if, without_country};
 use crate::validator::Verdict;
 
 pub(super) const TABLE: Table = &[
@@ -19,17 +19,17 @@ pub(super) const TABLE: Table = &[
 
 /// A citizen number of Slovenia.
 fn si_emso(bytes: &[u8]) -> Verdict {
-    proved(jmbg_holds(bytes, |region| (50..=59).contains(&region)))
+    valid_if(jmbg_holds(bytes, |region| (50..=59).contains(&region)))
 }
 
 /// A citizen number of Croatia, or of foreigners there.
 fn hr_jmbg(bytes: &[u8]) -> Verdict {
-    proved(jmbg_holds(bytes, |region| matches!(region, 3 | 30..=39)))
+    valid_if(jmbg_holds(bytes, |region| matches!(region, 3 | 30..=39)))
 }
 
 /// A citizen number of Serbia, Vojvodina and Kosovo, or of foreigners there.
 fn rs_jmbg(bytes: &[u8]) -> Verdict {
-    proved(jmbg_holds(bytes, |region| matches!(region, 6..=9 | 70..=99)))
+    valid_if(jmbg_holds(bytes, |region| matches!(region, 6..=9 | 70..=99)))
 }
 
 /// A unique master citizen number: a date of birth with three digits of the year, the region, three digits and
@@ -48,23 +48,23 @@ fn jmbg_holds(bytes: &[u8], admits: fn(u32) -> bool) -> bool {
 
 /// A Croatian personal identification number (OIB) of a person or a company.
 fn hr_oib(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<11>(bytes).is_some_and(|digits| mod_11_10_holds(&digits)))
+    unknown_if(exactly::<11>(bytes).is_some_and(|digits| mod_11_10_holds(&digits)))
 }
 
 /// A Croatian VAT number: the OIB.
 fn hr_vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"HR").and_then(exactly::<11>);
-    not_excluded(digits.is_some_and(|digits| mod_11_10_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| mod_11_10_holds(&digits)))
 }
 
 /// A Serbian tax identification number.
 fn rs_pib(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<9>(bytes).is_some_and(|digits| mod_11_10_holds(&digits)))
+    unknown_if(exactly::<9>(bytes).is_some_and(|digits| mod_11_10_holds(&digits)))
 }
 
 /// A Slovenian tax number: eight digits with a check digit modulo 11.
 fn si_davcna(bytes: &[u8]) -> Verdict {
-    not_excluded(exactly::<8>(bytes).is_some_and(|digits| davcna_holds(&digits)))
+    unknown_if(exactly::<8>(bytes).is_some_and(|digits| davcna_holds(&digits)))
 }
 
 fn davcna_holds(digits: &[u8; 8]) -> bool {
@@ -75,7 +75,7 @@ fn davcna_holds(digits: &[u8; 8]) -> bool {
 /// A Slovenian VAT number: the tax number.
 fn si_vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"SI").and_then(exactly::<8>);
-    not_excluded(digits.is_some_and(|digits| davcna_holds(&digits)))
+    unknown_if(digits.is_some_and(|digits| davcna_holds(&digits)))
 }
 
 /// A Slovenian registration number of a company: six digits and a check digit, and three of a branch.
@@ -86,7 +86,7 @@ fn si_maticna(bytes: &[u8]) -> Verdict {
         _ => return Verdict::Invalid,
     };
     let rest = weighted_sum(&company, &[7, 6, 5, 4, 3, 2]) % 11;
-    not_excluded(rest != 0 && (11 - rest) % 10 == u32::from(company[6]))
+    unknown_if(rest != 0 && (11 - rest) % 10 == u32::from(company[6]))
 }
 
 #[cfg(test)]
