@@ -69,10 +69,12 @@ async fn no_key_and_a_wrong_key_look_the_same() {
     let world = World::new().await;
     let revoked = {
         let keys = world.get("/v1/api-keys", &world.operator).await.expect(200);
-        let owner = keys["api_keys"].as_array().unwrap().iter().find(|key| key["role"] == "owner");
-        let id = owner.unwrap()["id"].as_str().unwrap().to_owned();
+        // `stranger` is an owner too, of the other account.
+        let owner = keys["api_keys"].as_array().unwrap().iter();
+        let owner = owner.filter(|key| key["role"] == "owner" && key["account"] == "acme");
+        let [owner] = &owner.collect::<Vec<_>>()[..] else { panic!("{keys}") };
+        let id = owner["id"].as_str().unwrap();
         world.delete(&format!("/v1/api-keys/{id}"), &world.operator).await.expect(200);
-        // The first owner's key is acme's.
         world.owner.clone()
     };
     let other_secret = format!("{}{}", &world.agent[..world.agent.len() - 1], "0");
