@@ -19,7 +19,7 @@ pub(crate) use runs::{DIGIT_RUN, Runs, Separated, TOKEN_RUN, is_token_byte};
 #[cfg(test)]
 use windows::PLACES;
 pub(crate) use windows::{Tables, Window, Windows};
-pub(crate) use words::{Word, Words};
+pub(crate) use words::{ROOM, Word, Words};
 
 /// The number of bytes a block has: as many as a word has bits.
 pub(crate) const BLOCK: usize = 64;
@@ -99,6 +99,16 @@ impl Kernel {
             Self::Avx2(token) => token.classify(haystack, each),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(token) => token.classify(haystack, each),
+        }
+    }
+
+    /// Writes the places of all bits that are set in the masks of successive blocks, the first of which starts at
+    /// `at`, and returns how many. The list has room for a block's more.
+    pub(crate) fn places(self, at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(token) => token.places(at, masks, list),
+            _ => portable::places(at, masks, list),
         }
     }
 

@@ -69,6 +69,25 @@ fn masks(block: &[u8]) -> Masks {
     masks
 }
 
+/// Eight places at a time: a loop that stops where the bits end would be mispredicted for nearly every block
+/// (G. Langdale, D. Lemire, simdjson).
+pub(super) fn places(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+    let mut len = 0;
+    for (&mask, block) in masks.iter().zip(0..) {
+        let mut bits = mask;
+        let mut next = len;
+        while bits != 0 {
+            for place in &mut list[next..next + 8] {
+                *place = at + block * BLOCK + bits.trailing_zeros() as usize;
+                bits &= bits.wrapping_sub(1);
+            }
+            next += 8;
+        }
+        len += mask.count_ones() as usize;
+    }
+    len
+}
+
 pub(super) fn hits(haystack: &[u8], tables: &Tables, mut each: impl FnMut(usize, u64)) {
     let mut at = 0;
     // Each place looks at the bytes after it as well.

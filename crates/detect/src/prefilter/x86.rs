@@ -24,6 +24,7 @@ impl Avx512 {
         let there = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512vbmi2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2");
         there.then_some(Self(()))
@@ -39,6 +40,11 @@ impl Avx512 {
     pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
         // SAFETY: as above.
         unsafe { hits_512(tables, haystack, each) }
+    }
+
+    pub(super) fn places(self, at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+        // SAFETY: as above.
+        unsafe { places_512(at, masks, list) }
     }
 }
 
@@ -78,6 +84,47 @@ fn masks_512(block: __m512i) -> Masks {
     }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2")]
+fn places_512(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+    const NUMBERS: [u8; 64] = {
+        let mut numbers = [0; 64];
+        let mut at = 0;
+        while at < numbers.len() {
+            numbers[at] = at as u8;
+            at += 1;
+        }
+        numbers
+    };
+    let numbers = load_512(&NUMBERS);
+    let mut len = 0;
+    let mut block_at = at;
+    for &mask in masks {
+        let count = mask.count_ones() as usize;
+        let mut places = _mm512_maskz_compress_epi8(mask, numbers);
+        let mut next = len;
+        let base = _mm512_set1_epi64(block_at.cast_signed() as i64);
+        // Sixteen words in a block are many.
+        loop {
+            let two = _mm512_castsi512_si128(places);
+            let halves = [two, _mm_unpackhi_epi64(two, two)];
+            for half in halves {
+                let whole = _mm512_add_epi64(_mm512_cvtepu8_epi64(half), base);
+                let eight = list[next..].first_chunk_mut::<8>().expect("room for a block's more");
+                // SAFETY: the array is 64 bytes long, as `usize` is here, and the store asks for no alignment.
+                unsafe { _mm512_storeu_si512(eight.as_mut_ptr().cast(), whole) };
+                next += 8;
+            }
+            if next >= len + count {
+                break;
+            }
+            places = _mm512_alignr_epi64::<2>(_mm512_setzero_si512(), places);
+        }
+        len += count;
+        block_at += BLOCK;
+    }
+    len
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
 fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) {
     let class_of = [load_512(&CLASSES[..64]), load_512(&CLASSES[64..])];
@@ -115,6 +162,7 @@ fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) 
     }
 }
 
+const _: () = assert!(size_of::<usize>() == 8, "places are stored as eight bytes");
 /// The truth table of the and of three.
 const AND: i32 = 0x80;
 /// That of the first, or the second and the third.
