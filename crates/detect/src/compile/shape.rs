@@ -9,6 +9,8 @@ use crate::byteset::ByteSet;
 /// How many places are looked at: enough to tell numbers of nine digits from such of ten, and a vendor's prefix
 /// from a word.
 pub(crate) const PLACES: usize = 16;
+/// The same behind a literal: enough to tell a name that something is assigned to from a word of prose.
+pub(crate) const TAIL: usize = 6;
 
 /// For each of the first places, up to the shortest match: a set that holds every byte that may stand
 /// there, of matches that start where the text does or of all others. Other look-around is taken to hold, so the
@@ -26,13 +28,21 @@ pub(super) fn of(nfa: &NFA, at_start: bool) -> Vec<ByteSet> {
     shape
 }
 
-/// Every byte that may follow where a match starts with `literal`, ASCII case aside; `None` if nothing need.
-pub(super) fn after(nfa: &NFA, literal: &[u8]) -> Option<ByteSet> {
+/// The same of the places behind `literal`, ASCII case aside, of matches that start with it.
+pub(super) fn behind(nfa: &NFA, literal: &[u8]) -> Vec<ByteSet> {
+    let mut tail = Vec::with_capacity(TAIL);
     let mut places = vec![nfa.start_anchored()];
     for &byte in literal {
-        step(nfa, &mut places, ByteSet::either_case(byte), true)?;
+        if step(nfa, &mut places, ByteSet::either_case(byte), true).is_none() {
+            return tail;
+        }
     }
-    step(nfa, &mut places, ByteSet::ALL, true)
+    while tail.len() < TAIL
+        && let Some(set) = step(nfa, &mut places, ByteSet::ALL, true)
+    {
+        tail.push(set);
+    }
+    tail
 }
 
 /// The bytes of `wanted` that lead on from these places, which become those that they lead to; `None` if a match

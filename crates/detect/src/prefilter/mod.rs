@@ -41,6 +41,11 @@ pub(crate) struct Masks {
     pub(crate) lead: u64,
 }
 
+/// Two tables of windows: those of literals, and all others.
+pub(crate) type Both<'t> = [&'t Tables; 2];
+/// The hits of either in a block.
+pub(crate) type Hits = [u64; 2];
+
 /// What the processor offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kernel {
@@ -114,8 +119,8 @@ impl Kernel {
 
     /// Calls `each` with the place and the hits of every block that has some, in order. Hits past the end
     /// are possible.
-    pub(crate) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
-        if tables.is_empty() {
+    pub(crate) fn hits(self, haystack: &[u8], tables: Both<'_>, each: impl FnMut(usize, Hits)) {
+        if tables.iter().all(|tables| tables.is_empty()) {
             return;
         }
         match self {
@@ -150,16 +155,14 @@ mod tests {
 
     fn hits(kernel: Kernel, haystack: &[u8], windows: &Windows) -> Vec<usize> {
         let mut all = Vec::new();
-        for tables in [windows.literals(), windows.others()] {
-            kernel.hits(haystack, tables, |at, mut bits| {
-                assert_ne!(bits, 0);
-                while bits != 0 {
-                    all.push(at + bits.trailing_zeros() as usize);
-                    bits &= bits - 1;
-                }
-            });
-        }
-        all.sort_unstable();
+        kernel.hits(haystack, windows.both(), |at, hits| {
+            assert_ne!(hits, [0; 2]);
+            let mut bits = hits[0] | hits[1];
+            while bits != 0 {
+                all.push(at + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        });
         all
     }
 

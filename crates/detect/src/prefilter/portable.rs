@@ -2,7 +2,7 @@
 
 use super::runs::SEPARATORS;
 use super::windows::{PLACES, Tables};
-use super::{BLOCK, Masks, is_token_byte, padded};
+use super::{BLOCK, Both, Hits, Masks, is_token_byte, padded};
 
 const DIGIT: u8 = 1;
 const TOKEN: u8 = 2;
@@ -88,22 +88,24 @@ pub(super) fn places(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
     len
 }
 
-pub(super) fn hits(haystack: &[u8], tables: &Tables, mut each: impl FnMut(usize, u64)) {
+pub(super) fn hits(haystack: &[u8], tables: Both<'_>, mut each: impl FnMut(usize, Hits)) {
     let mut at = 0;
     // Each place looks at the bytes after it as well.
     while at + BLOCK + PLACES <= haystack.len() {
-        report(at, hits_in(&haystack[at..at + BLOCK + PLACES], tables), &mut each);
+        let block = &haystack[at..at + BLOCK + PLACES];
+        report(at, tables.map(|tables| hits_in(block, tables)), &mut each);
         at += BLOCK;
     }
     while at < haystack.len() {
         let rest = &haystack[at..];
-        report(at, hits_in(&padded(&rest[..rest.len().min(BLOCK + PLACES)]), tables), &mut each);
+        let block = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
+        report(at, tables.map(|tables| hits_in(&block, tables)), &mut each);
         at += BLOCK;
     }
 }
 
-fn report(at: usize, bits: u64, each: &mut impl FnMut(usize, u64)) {
-    if bits != 0 {
+fn report(at: usize, bits: Hits, each: &mut impl FnMut(usize, Hits)) {
+    if bits != [0; 2] {
         each(at, bits);
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn note(
             places.keywords.push((start, number));
         }
     }
-    if !literal.anchor_of.is_empty() {
+    if literal.anchor_of.iter().any(|&anchor| layer.may_go_on(anchor, text, end)) {
         places.anchors.push((start, number));
     }
 }
@@ -139,13 +139,11 @@ impl Pass<'_> {
                 (at < bytes.len()).then_some(at)
             })
         };
-        kernel.hits(bytes, windows.literals(), |block, bits| {
-            for at in places(block, bits) {
+        kernel.hits(bytes, windows.both(), |block, [literals, others]| {
+            for at in places(block, literals) {
                 windows.literals_at(bytes, at, |window| self.hit(window, at));
             }
-        });
-        kernel.hits(bytes, windows.others(), |block, bits| {
-            for at in places(block, bits) {
+            for at in places(block, others) {
                 windows.others_at(bytes, at, |window| self.hit(window, at));
             }
         });
@@ -224,7 +222,12 @@ impl Pass<'_> {
             anchors.sort_unstable();
         }
         for &(start, literal) in &anchors {
-            for &rule in &layer.literals[literal as usize].anchor_of {
+            let literal = &layer.literals[literal as usize];
+            for &anchor in &literal.anchor_of {
+                let rule = anchor.rule;
+                if !layer.may_go_on(anchor, self.haystack.bytes, start + literal.text.len()) {
+                    continue;
+                }
                 let matcher = &layer.rules[rule as usize].matcher;
                 // An anchor inside may have the digit before it.
                 let has_digit = |within| {
