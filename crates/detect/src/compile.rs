@@ -32,6 +32,8 @@ pub(crate) struct Matcher {
     pub(crate) shape_at_start: Option<Vec<ByteSet>>,
     /// Where a match may start that starts with a letter or digit of ASCII.
     pub(crate) starts: Starts,
+    /// How many digits stand in the first [`NEEDED_WITHIN`] bytes of a match at least.
+    pub(crate) needed: usize,
     /// What the places behind each literal of the gate admit, until they are part of a layer.
     pub(crate) tails: Vec<Vec<ByteSet>>,
     /// How far behind the start of every match a digit stands at most, if that is near and known.
@@ -155,6 +157,9 @@ impl Matcher {
             }
             _ => None,
         };
+        let is_near = properties.maximum_len().is_some_and(|len| len <= NEEDED_WITHIN);
+        let of_value = if is_near { rule.min_digits as usize } else { 0 };
+        let needed = signal::digits_within(&hir, NEEDED_WITHIN).max(of_value);
         let tails = match &gate {
             Gate::Prefix(literals) => {
                 let nfa = led.as_ref().unwrap_or(&nfa);
@@ -169,6 +174,7 @@ impl Matcher {
             forbidden_before: rule.boundary().forbidden_before(),
             starts,
             tails,
+            needed,
             digit_within,
             gate,
             lead,
@@ -262,6 +268,9 @@ pub(crate) fn reason(error: &regex_syntax::Error) -> String {
         _ => "not a regular expression".to_owned(),
     }
 }
+
+/// Where digits are counted that a match must hold.
+pub(crate) const NEEDED_WITHIN: usize = 72;
 
 /// How far a digit is looked for that a match cannot do without.
 const FAR_DIGIT: usize = 96;

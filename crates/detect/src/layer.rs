@@ -82,6 +82,9 @@ impl FieldIndex {
 pub(crate) struct Reaching {
     pub(crate) shapes: Shapes,
     pub(crate) reach: usize,
+    /// How many digits stand in the first [`NEEDED_WITHIN`](crate::compile::NEEDED_WITHIN) bytes of any rule's match
+    /// at least.
+    pub(crate) needed: usize,
 }
 
 /// Tables of one kind: of the rules that are always looked for, and of the weak ones.
@@ -330,16 +333,19 @@ struct Tables {
 struct ReachingBuilder {
     shapes: shapes::Builder,
     reach: usize,
+    needed: Option<usize>,
 }
 
 impl ReachingBuilder {
     fn add(&mut self, rule: u32, matcher: &Matcher, reach: usize) {
         self.shapes.add(rule, matcher);
         self.reach = self.reach.max(reach);
+        self.needed = self.needed.or(Some(usize::MAX)).min(Some(matcher.needed));
     }
 
     fn build(self) -> Reaching {
-        Reaching { shapes: self.shapes.build(), reach: self.reach }
+        let needed = self.needed.unwrap_or(0);
+        Reaching { shapes: self.shapes.build(), reach: self.reach, needed }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
+use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind};
 
 use crate::prefilter::{DIGIT_RUN, Separated, TOKEN_RUN, is_token_byte};
 
@@ -89,6 +90,49 @@ pub(super) fn digit(nfa: &NFA, reach: usize) -> Option<usize> {
         Known::Longest(longest) => longest.filter(|&longest| longest <= reach),
         _ => None,
     }
+}
+
+/// How many digits every match holds among its first `room` bytes, at least.
+pub(super) fn digits_within(hir: &Hir, room: usize) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => {
+            literal.0.iter().take(room).filter(|byte| byte.is_ascii_digit()).count()
+        }
+        HirKind::Class(class) => {
+            let is_digit = match class {
+                Class::Bytes(class) => {
+                    let within = |r: &ClassBytesRange| r.start() >= b'0' && r.end() <= b'9';
+                    class.ranges().iter().all(within)
+                }
+                Class::Unicode(class) => {
+                    let within = |r: &ClassUnicodeRange| r.start() >= '0' && r.end() <= '9';
+                    class.ranges().iter().all(within)
+                }
+            };
+            usize::from(is_digit && room > 0)
+        }
+        HirKind::Capture(capture) => digits_within(&capture.sub, room),
+        HirKind::Alternation(subs) => {
+            subs.iter().map(|sub| digits_within(sub, room)).min().unwrap_or(0)
+        }
+        HirKind::Concat(subs) => in_sequence(subs.iter(), room),
+        HirKind::Repetition(repetition) => {
+            in_sequence((0..repetition.min).map(|_| &*repetition.sub), room)
+        }
+    }
+}
+
+fn in_sequence<'h>(subs: impl Iterator<Item = &'h Hir>, room: usize) -> usize {
+    let (mut digits, mut used) = (0, 0);
+    for sub in subs {
+        digits += digits_within(sub, room - used);
+        match sub.properties().maximum_len() {
+            Some(len) if used + len < room => used += len,
+            _ => break, // what follows may be beyond
+        }
+    }
+    digits
 }
 
 /// The first byte of each stretch that are all digits, or separators, or token bytes, or none of these.
@@ -182,6 +226,23 @@ mod tests {
     fn nfa(pattern: &str) -> NFA {
         let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
         NFA::compiler().syntax(syntax).build(pattern).unwrap()
+    }
+
+    #[test]
+    fn digits_are_counted_as_far_as_they_must_be_there() {
+        for (pattern, room, expected) in [
+            ("[0-9]{3}-[0-9]{2}-[0-9]{4}", 64, 9),
+            ("[0-9]{3}-[0-9]{2}-[0-9]{4}", 5, 4),
+            ("[0-9]{3}-?[0-9]{2}", 4, 3),
+            ("(?:4[0-9]|[A-Z]{9}12)x?", 64, 2),
+            ("[A-Z0-9]{4}7+", 64, 1),
+            ("[A-Z]+[0-9]", 64, 0),
+            ("(?:[0-9] {0,3}){6}", 12, 3),
+            ("a{1000}[0-9]", 64, 0),
+        ] {
+            let hir = regex_syntax::parse(pattern).unwrap();
+            assert_eq!(digits_within(&hir, room), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::verify::Pass;
 use crate::byteset::ByteSet;
+use crate::compile::NEEDED_WITHIN;
 use crate::compile::gate::Gate;
 use crate::context::{
     KEYWORD_REACH, WINDOW_AFTER, WINDOW_BEFORE, WordHit, WordMemo, is_keyword_place, is_whole_word,
@@ -324,7 +325,7 @@ impl Pass<'_> {
             let mut scanned = 0;
             for run in &runs.digits {
                 let to = run.end - DIGIT_RUN + 1;
-                scanned = self.offer_table(table, is_weak, (run.start, to), scanned);
+                scanned = self.offer_table(table, is_weak, (run.start, to), scanned, runs);
             }
         }
         for (table, is_weak) in [(&layer.digit.always, false), (&layer.digit.weak, true)] {
@@ -334,7 +335,7 @@ impl Pass<'_> {
             let (mut scanned, mut at) = (0, 0);
             while let Some(start) = runs.next_digit(at, usize::MAX) {
                 at = runs.digits_end(start);
-                scanned = self.offer_table(table, is_weak, (start, at), scanned);
+                scanned = self.offer_table(table, is_weak, (start, at), scanned, runs);
             }
         }
     }
@@ -346,9 +347,13 @@ impl Pass<'_> {
         is_weak: bool,
         (start, to): (usize, usize),
         scanned: usize,
+        runs: &Runs,
     ) -> usize {
         let bytes = self.haystack.bytes;
         let from = start.saturating_sub(table.reach).max(scanned);
+        if !runs.has_digits(from, to + NEEDED_WITHIN, table.needed) {
+            return to;
+        }
         table.shapes.scan(bytes, from, to, |rules, start| {
             for &rule in rules {
                 let led = is_weak && self.is_led_by_context(rule);
