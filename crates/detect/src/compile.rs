@@ -38,7 +38,7 @@ pub(crate) struct Matcher {
     pub(crate) tails: Vec<Vec<ByteSet>>,
     /// How far behind the start of every match a digit stands at most, if that is near and known.
     pub(crate) digit_within: Option<usize>,
-    forbidden_before: ByteSet,
+    pub(crate) forbidden_before: ByteSet,
     /// How candidates for a start are found.
     pub(crate) gate: Gate,
     /// How many bytes a match has at least and at most before what the gate leads to.
@@ -122,6 +122,12 @@ impl Matcher {
             || [Look::WordAscii, Look::WordStartAscii, Look::WordStartHalfAscii]
                 .into_iter()
                 .any(|look| prefix.contains(look));
+        let mut forbidden_before = rule.boundary().forbidden_before();
+        let word = Boundary::Word.forbidden_before();
+        let begins_word = shape.first().is_some_and(|set| set.minus(word) == ByteSet::EMPTY);
+        if at_word && begins_word {
+            forbidden_before = forbidden_before.union(word);
+        }
         let mut starts = match rule.boundary() {
             _ if at_word => Starts::Word,
             Boundary::Name => Starts::Name,
@@ -171,7 +177,7 @@ impl Matcher {
         Ok(Self {
             value_group: value_group(&hir),
             boundary: rule.boundary(),
-            forbidden_before: rule.boundary().forbidden_before(),
+            forbidden_before,
             starts,
             tails,
             needed,
