@@ -12,7 +12,7 @@ use crate::error::{DetectError, DetectErrorKind};
 use crate::lexicon::{Headed, Lexicon, Starts};
 use crate::limits::Limits;
 use crate::pack::RuleSource;
-use crate::prefilter::{Window, Windows};
+use crate::prefilter::{PLACES, Window, Windows};
 use crate::rule::Rule;
 use crate::scan::DEFAULT_MIN_SCORE;
 use crate::validate;
@@ -285,7 +285,7 @@ impl Layer {
         let lexicon = Lexicon::new(literals.iter().map(Literal::headed));
         for (number, literal) in (0u32..).zip(&literals) {
             if !literal.headed().is_known() {
-                windows.literal(&literal.text, number);
+                windows.literal(literal, number, &tails);
             }
         }
         Ok(Self {
@@ -462,9 +462,19 @@ struct WindowSet {
 }
 
 impl WindowSet {
-    fn literal(&mut self, text: &[u8], literal: u32) {
-        let (offset, window) = Window::rarest(&sets(text));
-        self.add(window, Entry::Literal { literal, offset });
+    /// A short literal's window goes on with what its tails admit.
+    fn literal(&mut self, literal: &Literal, number: u32, tails: &[Box<[ByteSet]>]) {
+        let mut sets = sets(&literal.text);
+        let is_anchor_only = literal.word.is_none() && literal.keyword.is_none();
+        while sets.len() < PLACES && is_anchor_only {
+            let place = sets.len() - literal.text.len();
+            let tail = |anchor: &AnchorOf| tails[anchor.tail as usize].get(place).copied();
+            let each: Option<Vec<ByteSet>> = literal.anchor_of.iter().map(tail).collect();
+            let Some(each) = each else { break };
+            sets.push(each.into_iter().fold(ByteSet::EMPTY, ByteSet::union));
+        }
+        let (offset, window) = Window::rarest(&sets);
+        self.add(window, Entry::Literal { literal: number, offset });
     }
 
     fn shape(&mut self, sets: &[ByteSet], rule: u32) {

@@ -16,9 +16,7 @@ mod words;
 mod x86;
 
 pub(crate) use runs::{DIGIT_RUN, Runs, Separated, TOKEN_RUN, is_token_byte};
-#[cfg(test)]
-use windows::PLACES;
-pub(crate) use windows::{Tables, Window, Windows};
+pub(crate) use windows::{PLACES, Tables, Window, Windows};
 pub(crate) use words::{ROOM, Word, Words};
 
 /// The number of bytes a block has: as many as a word has bits.
