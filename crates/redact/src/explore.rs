@@ -144,8 +144,8 @@ pub(crate) fn explore_units<'b>(
             for (number, (start, end)) in ranges.enumerate() {
                 let element = element(body, start..end, number == 0 && !begun);
                 match explorer.lex(Reading::BODY, &element, Some(false), &at) {
-                    (Lexed::Broken(_), _) => explorer.text(Reading::BODY, element, None, &at),
-                    (_, leaves) => documents.push(leaves),
+                    (lexed, leaves) if lexed.is_one() => documents.push(leaves),
+                    _ => explorer.text(Reading::BODY, element, None, &at),
                 }
             }
             explorer.documents(documents, &at);
@@ -280,14 +280,39 @@ struct Leaf {
 }
 
 enum Role {
-    String { escaped: bool },
-    Schema { escaped: bool },
-    Opaque { escaped: bool },
+    String {
+        escaped: bool,
+    },
+    Schema {
+        escaped: bool,
+    },
+    Opaque {
+        escaped: bool,
+    },
     Number,
-    Vector { what: Disguise, count: usize, base64: bool },
-    Forced { number: bool },
-    Delta { likeness: Likeness, escaped: bool, place: Box<Place> },
-    Token { place: Box<Place>, spaced: bool },
+    Vector {
+        what: Disguise,
+        count: usize,
+        base64: bool,
+    },
+    Forced {
+        number: bool,
+    },
+    Delta {
+        likeness: Likeness,
+        escaped: bool,
+        place: Box<Place>,
+    },
+    /// A delta of a stream that the document holds as a whole, in an array in this object.
+    Logged {
+        array: u32,
+        escaped: bool,
+        place: Box<Place>,
+    },
+    Token {
+        place: Box<Place>,
+        spaced: bool,
+    },
 }
 
 /// Where a delta stands: under which names, in which objects.
@@ -336,7 +361,8 @@ impl<'b, 'p> Explorer<'b, 'p> {
     /// Adds what deltas join to, behind what has gone of it before.
     fn channel(&mut self, key: Vec<u8>, parts: &[Part], written: Written, stream: Stream) {
         let Stream { field, spaced, at, .. } = stream;
-        let Some(carried) = &self.out.carried else {
+        // A stream within a stream is whole where it is.
+        let Some(carried) = self.out.carried.as_ref().filter(|_| at.depth == 0) else {
             let node = self.out.reading.add_joined(parts, written, spaced, field);
             return self.open(node, &at);
         };
@@ -383,28 +409,23 @@ impl<'b, 'p> Explorer<'b, 'p> {
                 let array = body.trim_ascii_start().first() == Some(&b'[');
                 let (lexed, leaves) = self.lex(node, &whole, array.then_some(false), at);
                 let body = self.out.reading.text(node);
-                if matches!(lexed, Lexed::Broken(_)) || body.trim_ascii().is_empty() {
+                if let Lexed::More(next) = lexed
+                    && opens_document(body)
+                    && opens_document(behind_separators(&body[next..]))
+                {
+                    let mut documents = Vec::new();
+                    // One document after the other; where one is broken, the next line may hold one.
+                    let rest = self.sequence(node, whole, &mut documents, at).unwrap_or(0..0);
+                    return self.lines(node, rest, documents, at);
+                }
+                if !lexed.is_one() || body.trim_ascii().is_empty() {
                     return false;
                 }
                 self.documents(vec![leaves], at);
             }
             Format::Ndjson => {
-                let mut documents = Vec::new();
-                let mut rest = Vec::new();
-                for line in lines(body) {
-                    match self.lex(node, &line, Some(false), at) {
-                        (Lexed::Whole | Lexed::Truncated, leaves) => documents.push(leaves),
-                        (Lexed::Broken(_), _) => rest.push(line),
-                    }
-                }
-                if documents.is_empty() {
-                    return false;
-                }
-                self.out.fell_back |= !rest.is_empty();
-                self.documents(documents, at);
-                for line in rest {
-                    self.text(node, line, None, at);
-                }
+                let whole = 0..body.len();
+                return self.lines(node, whole, Vec::new(), at);
             }
             Format::Sse => {
                 let parts = sse::parts(body);
@@ -451,6 +472,72 @@ impl<'b, 'p> Explorer<'b, 'p> {
             Format::Text | Format::Binary | Format::Unread => return false,
         }
         true
+    }
+
+    /// Reads lines of documents; `false` if there is none in them, nor any before.
+    fn lines(
+        &mut self,
+        node: NodeId,
+        range: Range<usize>,
+        mut documents: Vec<Leaves<'p>>,
+        at: &At,
+    ) -> bool {
+        let mut rest: Vec<Range<usize>> = Vec::new();
+        // Lines that follow each other without a document between are one text, or a key would be cut in lines. A
+        // stream has each by itself.
+        let (mut known, mut joins) = (documents.len(), false);
+        for line in lines(&self.out.reading.text(node)[range.clone()]) {
+            let line = range.start + line.start..range.start + line.end;
+            let Some(left) = self.sequence(node, line, &mut documents, at) else {
+                joins = false;
+                continue;
+            };
+            match rest.last_mut().filter(|_| joins && documents.len() == known) {
+                Some(last) => last.end = left.end,
+                None => rest.push(left),
+            }
+            known = documents.len();
+            joins = self.out.carried.is_none();
+        }
+        if documents.is_empty() {
+            return false;
+        }
+        self.out.fell_back |= !rest.is_empty();
+        self.documents(documents, at);
+        for line in rest {
+            self.text(node, line, None, at);
+        }
+        true
+    }
+
+    /// Reads documents that follow each other, as some writers of logs forget the line ends between them, and gives
+    /// what is left from where there is none. Between them may stand what RFC 7464 puts there.
+    fn sequence(
+        &mut self,
+        node: NodeId,
+        mut range: Range<usize>,
+        documents: &mut Vec<Leaves<'p>>,
+        at: &At,
+    ) -> Option<Range<usize>> {
+        loop {
+            let text = &self.out.reading.text(node)[range.clone()];
+            range.start = range.end - behind_separators(text).len();
+            if range.is_empty() {
+                return None;
+            }
+            let opens = opens_document(&self.out.reading.text(node)[range.clone()]);
+            match self.lex(node, &range, Some(false), at) {
+                (Lexed::Whole | Lexed::Truncated, leaves) => {
+                    documents.push(leaves);
+                    return None;
+                }
+                (Lexed::More(next), leaves) if opens => {
+                    documents.push(leaves);
+                    range.start += next;
+                }
+                _ => return Some(range),
+            }
+        }
     }
 
     /// Reads a text that is a body of its own: a file, or a part of a body. Its kind is set if it holds more.
@@ -603,9 +690,13 @@ impl<'b, 'p> Explorer<'b, 'p> {
         let lexed = json::lex(&self.out.reading.text(node)[range.clone()], &mut leaves);
         leaves.shift(range.start);
         leaves.truncated = lexed == Lexed::Truncated;
+        let end = match lexed {
+            Lexed::More(at) => range.start + at,
+            _ => range.end,
+        };
         if !matches!(lexed, Lexed::Broken(_)) {
             self.out.truncated |= leaves.truncated && at.depth == 0;
-            self.out.documents.push((node, range.clone()));
+            self.out.documents.push((node, range.start..end));
         }
         (lexed, leaves)
     }
@@ -660,6 +751,15 @@ impl<'b, 'p> Explorer<'b, 'p> {
                             self.string(parent, raw.clone(), escaped, leaf.field, at);
                         }
                         (place.stream(&document.identities), place, false, Copies::default())
+                    }
+                    Role::Logged { array, escaped, place } => {
+                        self.string(parent, raw.clone(), escaped, leaf.field, at);
+                        let mut key = place.stream(&document.identities);
+                        key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
+                        let list = lists.entry(key);
+                        let list = list.or_insert_with(|| Stream::new(leaf.field, false, at));
+                        list.parts.push(Part::new(parent, raw));
+                        continue;
                     }
                     Role::Token { place, spaced } => {
                         let copies = document.copies(&place);
@@ -747,9 +847,35 @@ impl<'b, 'p> Explorer<'b, 'p> {
 
     /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
     fn open(&mut self, node: NodeId, at: &At) {
-        if !self.open_json(node, at) {
+        if !self.open_json(node, at) && !self.open_stream(node, at) {
             self.open_text(node, at);
         }
+    }
+
+    /// Looks for a stream inside a text, as logs keep answers that were streamed: events or lines of JSON.
+    fn open_stream(&mut self, node: NodeId, at: &At) -> bool {
+        let text = self.out.reading.text(node);
+        if at.depth >= MAX_STRINGS || memchr::memchr2(b'\n', b'\r', text).is_none() {
+            return false;
+        }
+        let format = if sse::looks_like(text) && sse::holds_documents(text) {
+            Format::Sse
+        } else if opens_document(text)
+            && lines(text).into_iter().all(|line| opens_document(&text[line]))
+        {
+            Format::Ndjson
+        } else {
+            return false;
+        };
+        self.out.reading.set_kind(node, Kind::Container);
+        // That a part of a text is not what it looks like is no news of the body.
+        let fell_back = self.out.fell_back;
+        let fits = self.body(node, format, &at.deeper());
+        self.out.fell_back = fell_back;
+        if !fits {
+            self.out.reading.set_kind(node, Kind::Text);
+        }
+        fits
     }
 
     /// Looks for JSON inside a text, which makes it a container.
@@ -912,7 +1038,9 @@ impl Visit for Leaves<'_> {
             return self.add(path, raw, Role::Forced { number: false });
         }
         let text = path.slice(&raw);
-        let role = if field::is_opaque(path, self.kind_of(path)) {
+        let role = if field::is_number(path, text) {
+            Role::Number
+        } else if field::is_opaque(path, self.kind_of(path)) {
             Role::Opaque { escaped }
         } else if let Some(count) = field::embedding_in_base64(path, text) {
             Role::Vector { what: Disguise::Embedding, count, base64: true }
@@ -929,7 +1057,10 @@ impl Visit for Leaves<'_> {
                     Role::String { escaped }
                 }
                 Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
-                None => Role::String { escaped },
+                None => match delta::logged(path) {
+                    Some(array) => Role::Logged { array, escaped, place: Place::of(path) },
+                    None => Role::String { escaped },
+                },
             }
         };
         self.add(path, raw, role);
@@ -1004,11 +1135,13 @@ impl Leaves<'_> {
             b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
             _ => {}
         }
-        if self.deltas.is_some() && delta::is_identity(name, object == 0) {
+        if delta::is_identity(name, object == 0)
+            && let Some(value) = delta::identity(path.slice(raw))
+        {
             let identity = self.identities.entry(object).or_default();
             identity.extend_from_slice(name);
             identity.push(b'=');
-            identity.extend_from_slice(path.slice(raw));
+            identity.extend_from_slice(value);
             identity.push(0);
         }
     }
@@ -1075,7 +1208,7 @@ impl Leaves<'_> {
 
 impl Place {
     fn of(path: &Path<'_>) -> Box<Self> {
-        let mut names = path.names().collect::<Vec<_>>().join(&0);
+        let mut names = path.names().map(delta::continued).collect::<Vec<_>>().join(&0);
         names.push(0);
         Box::new(Self { names, objects: path.objects().collect() })
     }
@@ -1112,16 +1245,25 @@ fn tail(text: &[u8]) -> &[u8] {
 
 /// What is remembered of a raw JSON string that goes on: its end, or where it stands in JSON inside it.
 fn open_string(raw: &[u8]) -> Vec<u8> {
+    // An escape that is cut goes on with what comes.
+    let (raw, cut) = raw.split_at(json::whole_escapes(raw));
     let decoded = json::decode(raw).text;
     let inner = if opens_document(&decoded) { json::opening(&decoded, open_string) } else { None };
     let mut out = Vec::new();
     json::escape_into(&mut out, inner.as_deref().unwrap_or_else(|| tail(&decoded)));
+    out.extend_from_slice(cut);
     out
 }
 
 /// Whether a text begins as a JSON object or array does.
 fn opens_document(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// A text without what may stand between documents: RFC 7464 has a control character there, some have commas.
+fn behind_separators(text: &[u8]) -> &[u8] {
+    let separators = text.iter().take_while(|b| b.is_ascii_whitespace() || b"\x1e,".contains(b));
+    &text[separators.count()..]
 }
 
 /// The lines of a text that are not blank, without their ends.

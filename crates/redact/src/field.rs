@@ -39,6 +39,15 @@ pub(crate) fn looks_opaque(text: &[u8]) -> bool {
         && text.iter().any(u8::is_ascii_lowercase)
 }
 
+/// Whether the string at this path is a number all the same: JSON of protobuf has those of 64 bits as strings, and
+/// whoever reads it takes nothing else.
+pub(crate) fn is_number(path: &Path<'_>, text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    path.name().is_some_and(|name| name == b"intValue" || name == b"int64Value")
+        && !digits.is_empty()
+        && digits.iter().all(u8::is_ascii_digit)
+}
+
 /// Names under which numbers are the tokens of a text, wherever they stand.
 const TOKENS: [&[u8]; 9] = [
     b"tokens",

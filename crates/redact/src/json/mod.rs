@@ -8,4 +8,4 @@ pub(crate) mod lex;
 pub(crate) mod string;
 
 pub(crate) use lex::{Lexed, Path, Visit, lex, opening, paths_to};
-pub(crate) use string::{Decoded, OffsetMap, decode, escape_into};
+pub(crate) use string::{Decoded, OffsetMap, decode, escape_into, whole_escapes};
