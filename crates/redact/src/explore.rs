@@ -12,8 +12,9 @@ use crate::delta::{self, Likeness};
 use crate::event_stream::{self, Frame};
 use crate::field::{self, Disguise};
 use crate::form;
-use crate::json::{self, Lexed, Path, Visit};
+use crate::json::{self, Ignore, Lexed, Path, Visit};
 use crate::multipart;
+use crate::otlp::{self, What};
 use crate::paths::{Decision, Paths};
 use crate::reading::{Copies, Kind, NodeId, Part, Reading, Stretch, Written};
 use crate::report::Format;
@@ -23,6 +24,9 @@ use crate::stream::{FAR, Units};
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
 const MAX_STRINGS: usize = 8;
+
+/// Shorter numbers identify nobody.
+const SHORTEST_NUMBER: usize = 6;
 
 /// An event carries one delta, or one for each of a few choices.
 const MOST_UNSURE: usize = 16;
@@ -40,6 +44,8 @@ pub(crate) struct Explored<'b> {
     pub(crate) aside: Vec<(NodeId, Aside)>,
     /// Where the JSON documents lie: in which node, and where in its text.
     pub(crate) documents: Vec<(NodeId, Range<usize>)>,
+    /// The paths of what stands in no JSON document.
+    fields: BTreeMap<NodeId, String>,
     /// The channels of a stream that is read in parts.
     pub(crate) channels: Vec<Channel>,
     /// What was there of them before; `None` if the body is read as a whole.
@@ -81,6 +87,7 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
             loses_tail: false,
             aside: Vec::new(),
             documents: Vec::new(),
+            fields: BTreeMap::new(),
             channels: Vec::new(),
             carried: None,
         },
@@ -119,6 +126,7 @@ pub(crate) fn explore_units<'b>(
             loses_tail: false,
             aside: Vec::new(),
             documents: Vec::new(),
+            fields: BTreeMap::new(),
             channels: Vec::new(),
             carried: Some(carried),
         },
@@ -212,6 +220,9 @@ const MOST_CHANNELS: usize = 64;
 pub(crate) fn guess(body: &[u8]) -> Format {
     if event_stream::looks_like(body) {
         return Format::EventStream;
+    }
+    if otlp::looks_like(body) {
+        return Format::Otlp;
     }
     if sse::looks_like(body) {
         return Format::Sse;
@@ -469,9 +480,73 @@ impl<'b, 'p> Explorer<'b, 'p> {
                     }
                 }
             }
+            Format::Otlp => {
+                // Lengths are made anew with the body; inside a body they are not.
+                let fields = otlp::fields(body).filter(|_| node == Reading::BODY);
+                let Some(fields) = fields else { return false };
+                for field in fields {
+                    self.field(field, at);
+                }
+            }
             Format::Text | Format::Binary | Format::Unread => return false,
         }
         true
+    }
+
+    /// A value of an OTLP export.
+    fn field(&mut self, field: otlp::Field, at: &At) {
+        let body = self.out.reading.body();
+        let otlp::Field { range, what, label, path } = field;
+        let decision = self.paths.map_or(Decision::Scan, |paths| paths.decide(&path));
+        let label = label.map(Stretch::from);
+        let reading = &mut self.out.reading;
+        let zero: &'static [u8] = if matches!(what, What::Double(_)) { &[0; 8] } else { &[0] };
+        let node = match what {
+            What::Text => reading.add_slice(Reading::BODY, range, label, Kind::Text),
+            What::Bytes if attachment::holds_text(&body[range.clone()]) => {
+                reading.add_slice(Reading::BODY, range, label, Kind::Text)
+            }
+            What::Bytes => {
+                let bytes = &body[range.clone()];
+                let media_type = attachment::sniff(bytes).unwrap_or("application/octet-stream");
+                let attachment = Attachment {
+                    range: range.clone(),
+                    payload: range,
+                    media_type: media_type.to_owned(),
+                    decoded: Zeroizing::new(bytes.to_vec()),
+                    base64: None,
+                };
+                return self.out.aside.push((Reading::BODY, Aside::Attachment(attachment)));
+            }
+            What::Integer(number) => {
+                let text = number.to_string().into_bytes();
+                reading.add_binary(Reading::BODY, range, text, zero, label, Kind::Number)
+            }
+            What::Double(number) => {
+                let text = number.to_string().into_bytes();
+                reading.add_binary(Reading::BODY, range, text, zero, label, Kind::Number)
+            }
+            What::Unknown => {
+                let text = body[range.clone()].to_vec();
+                reading.add_binary(Reading::BODY, range, text, b"", label, Kind::Text)
+            }
+        };
+        let number = reading.node(node).kind == Kind::Number;
+        if decision == Decision::Force {
+            let range = 0..reading.text(node).len();
+            reading.set_kind(node, Kind::Container);
+            self.out.aside.push((node, Aside::Forced { range, number }));
+        } else if number {
+            // Shorter numbers identify nobody.
+            if decision == Decision::Skip || reading.text(node).len() < SHORTEST_NUMBER {
+                reading.set_kind(node, Kind::Container);
+            }
+        } else {
+            let path = self.paths.map(|_| path.as_str().into());
+            let at = At { depth: at.depth + 1, skip: decision == Decision::Skip, path };
+            self.open(node, &at);
+        }
+        self.out.fields.insert(node, path);
     }
 
     /// Reads lines of documents; `false` if there is none in them, nor any before.
@@ -935,6 +1010,11 @@ impl<'b, 'p> Explorer<'b, 'p> {
 }
 
 impl Explored<'_> {
+    /// Tells one way to read a body from another: how many texts and documents there are in it.
+    pub(crate) fn shape(&self) -> (Format, usize, usize) {
+        (self.format, self.reading.len(), self.documents.len())
+    }
+
     /// What was remembered before this part was read.
     pub(crate) fn into_carried(self) -> Carried {
         self.carried.unwrap_or_default()
@@ -990,7 +1070,9 @@ impl Explored<'_> {
                 asked.entry(before).or_default().push((at - self.documents[before].1.start, node));
             }
         }
-        let mut own: BTreeMap<NodeId, String> = BTreeMap::new();
+        let of_fields =
+            steps.keys().filter_map(|node| Some((*node, self.fields.get(node)?.clone())));
+        let mut own: BTreeMap<NodeId, String> = of_fields.collect();
         for (document, mut places) in asked {
             places.sort_unstable();
             let (node, range) = &self.documents[document];
@@ -1080,8 +1162,7 @@ impl Visit for Leaves<'_> {
         {
             self.ids.insert(object, raw.clone());
         }
-        // Shorter numbers identify nobody.
-        if raw.len() >= 6 && is_number {
+        if raw.len() >= SHORTEST_NUMBER && is_number {
             self.add(path, raw, Role::Number);
         }
     }
@@ -1179,16 +1260,6 @@ impl Leaves<'_> {
 
 /// The longest name that says what the value beside it is.
 const MAX_LABEL: usize = 64;
-
-/// Passes over a document to see whether it is one.
-struct Ignore;
-
-impl Visit for Ignore {
-    fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
-    fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
-    fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
-    fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
-}
 
 impl Leaves<'_> {
     fn shift(&mut self, by: usize) {

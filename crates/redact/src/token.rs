@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::edit::{Edit, apply};
 use crate::event_stream;
 use crate::explore::explore;
+use crate::otlp;
 use crate::paths::Paths;
 use crate::reading::NodeId;
 use crate::report::Format;
@@ -71,6 +72,7 @@ impl TokenKey {
         let edits = reading.edits_of_body(edits);
         let revealed = Zeroizing::new(match explored.format {
             Format::EventStream => event_stream::rebuild(text, &edits),
+            Format::Otlp => otlp::rebuild(text, &edits),
             _ => apply(text, &edits),
         });
         match utf16 {

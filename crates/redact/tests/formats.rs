@@ -319,6 +319,36 @@ fn utf16_stays_utf16_and_findings_point_into_it() {
 }
 
 #[test]
+fn a_mark_of_utf16_hides_no_text_and_half_a_character_stays() {
+    let hidden = [b"\xff\xfe", format!("{{\"a\":\"to {MAIL}\"}}").as_bytes()].concat();
+    let redacted = redact(hidden, JSON);
+    assert!(redacted.bytes().ends_with(b"{\"a\":\"to <EMAIL_ADDRESS_1>\"}"));
+    let cut = [
+        b"\xff\xfe",
+        &format!("to {MAIL} \u{4e2d}")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>()[..],
+    ]
+    .concat();
+    let redacted = redact(&cut[..cut.len() - 1], "text/plain");
+    assert!(redacted.bytes().ends_with(b">\0 \0\x2d"), "{}", redacted.bytes().escape_ascii());
+    // A control character is legal in JSON where it makes out much of it.
+    assert_eq!(redact_str("\"\x7f\"", JSON), "\"\x7f\"");
+}
+
+/// What is left when a value is taken out may be read in another way than before.
+#[test]
+fn a_text_that_becomes_a_stream_is_read_as_one() {
+    let policy = || Policy { operator: Some(Operator::Remove), ..fixed() };
+    let stream = ": x\ndata: {\"delta\":\"jo@exa\"}\n\ndata: {\"delta\":\"mple.com\"}\n\n";
+    let text = format!("{MAIL}{stream}");
+    assert!(!with(policy(), &text, "text/plain").contains("exa"));
+    let nested = json!({"a": text, "b": 1}).to_string();
+    assert!(!with(policy(), &nested, JSON).contains("exa"));
+}
+
+#[test]
 fn tokens_turn_back_where_they_stand_and_surrogates_keep_the_shape() {
     let key = || TokenKey::from_bytes([5; 32]);
     let policy = || Policy { operator: Some(Operator::Tokenize), token_key: key(), ..fixed() };

@@ -179,7 +179,7 @@ pub(crate) fn paths_to(document: &[u8], offsets: &[usize]) -> Vec<String> {
 /// with their keys, and of a string that is open what `keep` says. `None` if it is whole or broken.
 pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let mut path = Path { haystack: document, frames: Vec::new(), objects: 0 };
-    let (lexed, expect, open) = run(&mut path, &mut Nothing);
+    let (lexed, expect, open) = run(&mut path, &mut Ignore);
     if lexed != Lexed::Truncated {
         return None;
     }
@@ -220,9 +220,10 @@ pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> O
     Some(out)
 }
 
-struct Nothing;
+/// Passes over a document, to see whether it is one.
+pub(crate) struct Ignore;
 
-impl Visit for Nothing {
+impl Visit for Ignore {
     fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
     fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
     fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
