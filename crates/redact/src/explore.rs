@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::attachment::{self, Attachment, Style};
 use crate::delta::{self, Likeness};
 use crate::event_stream::{self, Frame};
-use crate::field::{self, Disguise};
+use crate::field::{self, CleanNames, Disguise};
 use crate::form;
 use crate::json::{self, Ignore, Lexed, Path, Visit};
 use crate::multipart;
@@ -76,8 +76,14 @@ impl Aside {
     }
 }
 
-/// Reads a body as `hint` says, or as it looks if it is not that.
-pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -> Explored<'b> {
+/// Reads a body as `hint` says, or as it looks if it is not that. Keys that are known to hold nothing are left out:
+/// most of an event is such.
+pub(crate) fn explore<'b>(
+    body: &'b [u8],
+    hint: Option<Format>,
+    paths: &Paths,
+    names: Option<&CleanNames>,
+) -> Explored<'b> {
     let mut explorer = Explorer {
         out: Explored {
             reading: Reading::new(body),
@@ -92,6 +98,7 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
             carried: None,
         },
         paths: (!paths.is_empty()).then_some(paths),
+        names,
     };
     let guess = guess(body);
     let hint = hint.unwrap_or(guess);
@@ -114,6 +121,7 @@ pub(crate) fn explore_units<'b>(
     units: Units,
     ends: &[usize],
     paths: &Paths,
+    names: Option<&CleanNames>,
     carried: Carried,
 ) -> Explored<'b> {
     let begun = carried.begun;
@@ -131,6 +139,7 @@ pub(crate) fn explore_units<'b>(
             carried: Some(carried),
         },
         paths: (!paths.is_empty()).then_some(paths),
+        names,
     };
     let at = At::default();
     let ranges = std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied());
@@ -248,6 +257,8 @@ struct Explorer<'b, 'p> {
     out: Explored<'b>,
     /// `None` if no path is treated in another way than the rest.
     paths: Option<&'p Paths>,
+    /// Names that are known to hold nothing.
+    names: Option<&'p CleanNames>,
 }
 
 /// What one document of a body, or one string in it, holds.
@@ -275,6 +286,7 @@ struct Leaves<'p> {
     node: NodeId,
     /// What the account wants done by path, and the path of this document.
     paths: Option<(&'p Paths, Rc<str>)>,
+    names: Option<&'p CleanNames>,
 }
 
 type Identities = HashMap<u32, Vec<u8>>;
@@ -761,7 +773,14 @@ impl<'b, 'p> Explorer<'b, 'p> {
         at: &At,
     ) -> (Lexed, Leaves<'p>) {
         let paths = self.paths.map(|paths| (paths, at.path.clone().unwrap_or_default()));
-        let mut leaves = Leaves { node, deltas, outer: at.depth == 0, paths, ..Leaves::default() };
+        let mut leaves = Leaves {
+            node,
+            deltas,
+            outer: at.depth == 0,
+            paths,
+            names: self.names,
+            ..Leaves::default()
+        };
         let lexed = json::lex(&self.out.reading.text(node)[range.clone()], &mut leaves);
         leaves.shift(range.start);
         leaves.truncated = lexed == Lexed::Truncated;
@@ -1010,9 +1029,9 @@ impl<'b, 'p> Explorer<'b, 'p> {
 }
 
 impl Explored<'_> {
-    /// Tells one way to read a body from another: how many texts and documents there are in it.
+    /// Tells one way to read a body from another: how many documents there are in it, and texts that hold others.
     pub(crate) fn shape(&self) -> (Format, usize, usize) {
-        (self.format, self.reading.len(), self.documents.len())
+        (self.format, self.reading.containers(), self.documents.len())
     }
 
     /// What was remembered before this part was read.
@@ -1099,6 +1118,9 @@ impl Explored<'_> {
 impl Visit for Leaves<'_> {
     fn key(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
         self.keys += 1;
+        if !escaped && self.names.is_some_and(|names| names.holds(path.slice(&raw))) {
+            return;
+        }
         if self.decide(path) == Some(Decision::Skip) {
             return;
         }

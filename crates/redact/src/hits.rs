@@ -14,7 +14,7 @@ use crate::memo::Memo;
 use crate::operator::Operator;
 use crate::policy::Policy;
 use crate::pool::Warm;
-use crate::pseudonyms::Pseudonyms;
+use crate::pseudonyms::{Pseudonyms, may_be_telling};
 use crate::reading::{Kind, NodeId, Reading};
 
 /// One finding in one text of a reading.
@@ -175,6 +175,10 @@ impl Hits {
                 continue;
             }
             let text = reading.text(node);
+            // Most texts are names, and a value that is remembered is none.
+            if !may_be_telling(text) {
+                continue;
+            }
             pseudonyms.find(text, |span, rule| {
                 if stands_alone(text, &span) {
                     self.found.push(Hit { node, span, rule, score: 1.0, value: None });

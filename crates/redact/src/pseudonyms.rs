@@ -152,7 +152,12 @@ const MOST_KNOWN: usize = 10_000;
 /// Whether a value is so particular that other occurrences of the same bytes mean the same thing.
 /// Short values and plain words are not; very long ones are not repeated.
 fn is_telling(value: &[u8]) -> bool {
-    (6..=256).contains(&value.len()) && value.iter().any(|b| b.is_ascii_digit() || *b == b'@')
+    value.len() <= 256 && may_be_telling(value)
+}
+
+/// Whether a text can hold such a value at all.
+pub(crate) fn may_be_telling(text: &[u8]) -> bool {
+    text.len() >= 6 && text.iter().any(|b| b.is_ascii_digit() || *b == b'@')
 }
 
 #[cfg(test)]

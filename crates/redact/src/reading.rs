@@ -158,9 +158,9 @@ impl<'b> Reading<'b> {
         (0..self.nodes.len()).filter(|&id| self.nodes[id].kind != Kind::Container)
     }
 
-    /// How many nodes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+    /// How many nodes hold others.
+    pub(crate) fn containers(&self) -> usize {
+        self.nodes.iter().filter(|node| node.kind == Kind::Container).count()
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {

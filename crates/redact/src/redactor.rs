@@ -15,7 +15,7 @@ use crate::edit::{Edit, apply, written};
 use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
-use crate::explore::{Aside, Explored, explore};
+use crate::explore::{Aside, Carried, Explored, explore, explore_units};
 use crate::hits::{Hit, Hits};
 use crate::json::{self, Ignore, Lexed};
 use crate::media;
@@ -29,6 +29,7 @@ use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
+use crate::stream::Units;
 use crate::surrogate;
 use crate::utf16::{self, Utf16};
 
@@ -90,7 +91,7 @@ impl Redactor {
         if is_media(bytes, plain.hint) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, plain.hint, &policy.paths);
+        let explored = explore(bytes, plain.hint, &policy.paths, None);
         let mut hits = Hits::default();
         hits.scan(&explored, &mut self.pool.lend(), policy, None, &mut Memo::default());
         let mut findings: Vec<_> = hits
@@ -124,7 +125,7 @@ impl Redactor {
         if is_media(bytes, plain.hint) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, plain.hint, &policy.paths);
+        let explored = explore(bytes, plain.hint, &policy.paths, None);
         let reading = &explored.reading;
         let mut scanner = self.pool.lend();
         let mut all = Vec::new();
@@ -238,7 +239,7 @@ impl ExchangeRedactor {
         let mut shape = None;
         for pass in 0..MAX_PASSES {
             let text = current.as_deref().map_or(bytes, Vec::as_slice);
-            let explored = explore(text, plain.hint, &self.paths);
+            let explored = explore(text, plain.hint, &self.paths, Some(&self.scanner.names));
             if pass == 0 {
                 report.format = explored.format;
                 report.fell_back = explored.fell_back || explored.loses_tail;
@@ -280,9 +281,15 @@ impl ExchangeRedactor {
         self.redactor.policy()
     }
 
-    /// What is done by path in this exchange.
-    pub(crate) fn paths(&self) -> &Paths {
-        &self.paths
+    /// Reads the next units of a stream.
+    pub(crate) fn explore_units<'b>(
+        &self,
+        body: &'b [u8],
+        units: Units,
+        ends: &[usize],
+        carried: Carried,
+    ) -> Explored<'b> {
+        explore_units(body, units, ends, &self.paths, Some(&self.scanner.names), carried)
     }
 
     /// What the rules find and the policy does not keep.

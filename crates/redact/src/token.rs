@@ -55,7 +55,7 @@ impl TokenKey {
     pub fn reveal(&self, body: &[u8], content_type: Option<&str>) -> Zeroizing<Vec<u8>> {
         let utf16 = utf16::detect(body, content_type).map(|utf16| (utf16, utf16.decode(body)));
         let text = utf16.as_ref().map_or(body, |(_, text)| text);
-        let explored = explore(text, Format::of(content_type), &Paths::default());
+        let explored = explore(text, Format::of(content_type), &Paths::default(), None);
         let reading = &explored.reading;
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         for node in reading.texts() {

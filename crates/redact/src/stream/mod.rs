@@ -20,7 +20,7 @@ use crate::edit::{Edit, apply_within};
 use crate::encoding::Decoder;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
-use crate::explore::{Carried, explore_units};
+use crate::explore::Carried;
 use crate::hits::Hit;
 use crate::redactor::{ExchangeRedactor, MAX_PASSES};
 use crate::report::{Format, Report};
@@ -214,7 +214,7 @@ impl StreamRedactor {
         let mut going: Option<(usize, usize)> = None;
         for _ in 0..MAX_PASSES {
             let carried = std::mem::take(&mut self.carried);
-            let explored = explore_units(&text, units, &ends, self.exchange.paths(), carried);
+            let explored = self.exchange.explore_units(&text, units, &ends, carried);
             let mut hits = self.exchange.find(&explored, None);
             self.exchange.echo(&explored, &mut hits, None);
             let placed = hits.placed(&explored.reading, false);
