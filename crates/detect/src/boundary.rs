@@ -29,9 +29,6 @@ pub(crate) enum Boundary {
 }
 
 impl Boundary {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 5;
-
     /// The name as rule packs write it.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -73,7 +73,8 @@ pub(super) struct Builder {
 }
 
 struct Kind {
-    boundary: Boundary,
+    /// What may not stand before a match.
+    forbidden: ByteSet,
     sets: Vec<ByteSet>,
     /// How many places a match has at least.
     needed: usize,
@@ -82,10 +83,17 @@ struct Kind {
 
 impl Builder {
     pub(super) fn add(&mut self, rule: u32, matcher: &Matcher) {
-        self.add_sets(rule, matcher.boundary, &matcher.shape, matcher.len);
+        let around = (matcher.forbidden_before, matcher.boundary);
+        self.add_sets(rule, around, &matcher.shape, matcher.len);
     }
 
-    fn add_sets(&mut self, rule: u32, boundary: Boundary, sets: &[ByteSet], len: Option<usize>) {
+    fn add_sets(
+        &mut self,
+        rule: u32,
+        (forbidden, boundary): (ByteSet, Boundary),
+        sets: &[ByteSet],
+        len: Option<usize>,
+    ) {
         let mut sets = sets.to_vec();
         let needed = sets.len();
         // What may not follow a match of fixed length tells nine digits from ten.
@@ -95,10 +103,10 @@ impl Builder {
         let known = self
             .kinds
             .iter_mut()
-            .find(|kind| kind.boundary == boundary && kind.needed == needed && kind.sets == sets);
+            .find(|kind| kind.forbidden == forbidden && kind.needed == needed && kind.sets == sets);
         match known {
             Some(kind) => kind.rules.push(rule),
-            None => self.kinds.push(Kind { boundary, sets, needed, rules: vec![rule] }),
+            None => self.kinds.push(Kind { forbidden, sets, needed, rules: vec![rule] }),
         }
     }
 
@@ -108,20 +116,21 @@ impl Builder {
         }
         // Beyond 64 kinds some share a bucket: more candidates, none missed. Neighbours in order are alike, and
         // kinds of different boundaries keep apart, or each place in a long number would be a candidate.
-        self.kinds.sort_by(|a, b| (a.boundary, &a.sets).cmp(&(b.boundary, &b.sets)));
-        let share = self.kinds.len().div_ceil(BUCKETS - Boundary::COUNT);
+        self.kinds.sort_by(|a, b| (a.forbidden, &a.sets).cmp(&(b.forbidden, &b.sets)));
+        let alike = |a: &Kind, b: &Kind| a.forbidden == b.forbidden;
+        let share = self.kinds.len().div_ceil(BUCKETS - self.kinds.chunk_by(alike).count());
         let mut before = [0u64; 256];
         let mut at = [[0u64; PLACES]; 256];
         let mut short = [0; PLACES];
         let mut buckets = Vec::new();
-        let same = self.kinds.chunk_by(|a, b| a.boundary == b.boundary);
-        for (bucket, kinds) in same.flat_map(|kinds| kinds.chunks(share)).enumerate() {
+        for (bucket, kinds) in
+            self.kinds.chunk_by(alike).flat_map(|kinds| kinds.chunks(share)).enumerate()
+        {
             let bit = 1u64 << bucket;
             buckets.push(kinds.iter().flat_map(|kind| kind.rules.iter().copied()).collect());
             for kind in kinds {
-                let forbidden = kind.boundary.forbidden_before();
                 for byte in 0..=255u8 {
-                    if !forbidden.contains(byte) {
+                    if !kind.forbidden.contains(byte) {
                         before[usize::from(byte)] |= bit;
                     }
                     for (place, bits) in at[usize::from(byte)].iter_mut().enumerate() {
@@ -163,6 +172,10 @@ const BUCKETS: usize = 64;
 mod tests {
     use super::*;
 
+    fn around(boundary: Boundary) -> (ByteSet, Boundary) {
+        (boundary.forbidden_before(), boundary)
+    }
+
     #[test]
     fn candidates_are_where_all_places_fit() {
         let mut digits = ByteSet::EMPTY;
@@ -170,10 +183,10 @@ mod tests {
         let mut letters = ByteSet::EMPTY;
         letters.insert_range(b'a', b'z');
         let mut builder = Builder::default();
-        builder.add_sets(0, Boundary::Digit, &[digits, digits], None);
-        builder.add_sets(1, Boundary::None, &[letters, digits], None);
-        builder.add_sets(2, Boundary::None, &[digits], None);
-        builder.add_sets(3, Boundary::Digit, &[digits, digits], Some(2));
+        builder.add_sets(0, around(Boundary::Digit), &[digits, digits], None);
+        builder.add_sets(1, around(Boundary::None), &[letters, digits], None);
+        builder.add_sets(2, around(Boundary::None), &[digits], None);
+        builder.add_sets(3, around(Boundary::Digit), &[digits, digits], Some(2));
         let table = builder.build();
         let find = |from, to| {
             let mut found = Vec::new();
@@ -194,7 +207,7 @@ mod tests {
         for rule in 0..200u32 {
             let mut set = ByteSet::EMPTY;
             set.insert(u8::try_from(rule).unwrap());
-            builder.add_sets(rule, Boundary::None, &[set], None);
+            builder.add_sets(rule, around(Boundary::None), &[set], None);
         }
         let table = builder.build();
         for byte in 0..200u8 {
