@@ -38,6 +38,7 @@ targets!(
     redact_body,
     redact_formats,
     redact_json,
+    redact_otlp,
     redact_stream,
     rule_load,
     segment_recover,

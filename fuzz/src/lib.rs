@@ -15,7 +15,7 @@ pub use detect::{detect_equivalence, kernels, rule_load};
 pub use key_page::key_page;
 pub use receipt::receipt;
 pub use record::record_open;
-pub use redact::{redact_body, redact_formats, redact_json, redact_stream};
+pub use redact::{redact_body, redact_formats, redact_json, redact_otlp, redact_stream};
 pub use segment::segment_recover;
 
 /// What every error of ours promises: one line for the user.

@@ -4,11 +4,12 @@
 //! decoded: text inside goes the way of all text, and only what is not text is an attachment.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use zeroize::Zeroizing;
 
 use crate::field::is_opaque_name;
@@ -109,6 +110,9 @@ const LONG: usize = 256;
 /// padding or by the signature of a media type. In other fields it must show it anyway.
 const PLAIN_IN_FIELD: usize = 64;
 
+/// Every text is searched for it, and to prepare that costs more than most of them.
+static BASE64_MARKER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b";base64,"));
+
 /// All data URLs and long runs of base64 in a text, or the whole text if it is one piece of base64. In order.
 pub(crate) fn find(text: &[u8], field: Option<&[u8]>) -> Vec<Attachment> {
     // Nothing shorter than this is one: most strings of most bodies.
@@ -119,7 +123,7 @@ pub(crate) fn find(text: &[u8], field: Option<&[u8]>) -> Vec<Attachment> {
         return vec![whole];
     }
     let mut found: Vec<Attachment> = Vec::new();
-    for marker in memmem::find_iter(text, b";base64,") {
+    for marker in BASE64_MARKER.find_iter(text) {
         let done = found.last().map_or(0, |a| a.range.end);
         if marker < done {
             continue;

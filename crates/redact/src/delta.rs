@@ -71,13 +71,45 @@ pub(crate) enum Likeness {
 /// Whether the string at this path of one of several documents is a delta. In `events`, that is in
 /// server-sent events, unknown APIs are guessed at.
 pub(crate) fn likeness(path: &Path<'_>, events: bool) -> Option<Likeness> {
-    let mut names: Vec<&[u8]> = path.names().collect();
-    names.reverse();
-    let last = *names.last()?;
+    let last = path.name()?;
     if LABELS.contains(&last) {
         return None;
     }
-    match names[..] {
+    let guessed = || (events && TEXT.contains(&last)).then_some(Likeness::Guessed);
+    known(path.outer_names()).or_else(guessed)
+}
+
+/// Whether the string at this path is a delta of a stream that lies in a document as an array of its events, as
+/// logs keep them; and the object that the array is in, for these alone belong together.
+pub(crate) fn logged(path: &Path<'_>) -> Option<u32> {
+    if LABELS.contains(&path.name()?) {
+        return None;
+    }
+    path.within_arrays().find_map(|(around, names)| {
+        let mut names = names.peekable();
+        let begins = matches!(
+            names.peek(),
+            Some(
+                &(b"delta" | b"contentBlockDelta" | b"content_block" | b"choices" | b"candidates")
+            )
+        );
+        // What completions answered is as likely to be whole.
+        let is_completion = path.names().nth(1) == Some(b"choices");
+        let fits = begins && !is_completion && known(names) == Some(Likeness::Known);
+        fits.then_some(around.unwrap_or(u32::MAX))
+    })
+}
+
+/// What an API known by name has under these names.
+fn known<'n>(names: impl Iterator<Item = &'n [u8]>) -> Option<Likeness> {
+    // No delta stands deeper.
+    let mut path: [&[u8]; 6] = [b""; 6];
+    let mut length = 0;
+    for name in names {
+        *path.get_mut(length)? = name;
+        length += 1;
+    }
+    match path[..length] {
         // OpenAI chat completions: content, refusal, reasoning; tool calls; spoken text.
         [b"choices", b"delta", _]
         | [b"choices", b"delta", b"tool_calls" | b"function_call", ..]
@@ -88,6 +120,7 @@ pub(crate) fn likeness(path: &Path<'_>, events: bool) -> Option<Likeness> {
         | [b"delta"]
         // Anthropic, and Bedrock's ConverseStream with and without its event names.
         | [b"delta", _]
+        | [b"content_block", b"text" | b"thinking"]
         | [b"delta", b"toolUse" | b"reasoningContent", _]
         | [b"contentBlockDelta", b"delta", _]
         | [b"contentBlockDelta", b"delta", b"toolUse" | b"reasoningContent", _]
@@ -100,7 +133,7 @@ pub(crate) fn likeness(path: &Path<'_>, events: bool) -> Option<Likeness> {
         | [b"candidates", b"content", b"parts", b"text"] => Some(Likeness::Known),
         // Ollama's NDJSON, which a log of whole messages may look like.
         [b"message", b"content"] | [b"response"] => Some(Likeness::Guessed),
-        _ => (events && TEXT.contains(&last)).then_some(Likeness::Guessed),
+        _ => None,
     }
 }
 
@@ -129,4 +162,20 @@ pub(crate) fn token(path: &Path<'_>) -> Option<bool> {
 /// an event does; further in, a `type` may stand in the first delta only.
 pub(crate) fn is_identity(name: &[u8], outermost: bool) -> bool {
     IDENTITY.contains(&name) || (outermost && name == b"type")
+}
+
+/// What an identity says, if that is more than leaving it out would: writers of protobuf leave out what is zero
+/// or false, and some do so now and then.
+pub(crate) fn identity(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        b"0" | b"false" => None,
+        // Its block goes on in the deltas.
+        b"content_block_start" => Some(b"content_block_delta"),
+        other => Some(other),
+    }
+}
+
+/// Under which name the text goes on that stands under this one.
+pub(crate) fn continued(name: &[u8]) -> &[u8] {
+    if name == b"content_block" { b"delta" } else { name }
 }

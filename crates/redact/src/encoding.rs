@@ -24,6 +24,18 @@ pub(crate) fn undo(
     if body.len() > limit {
         return Err(RedactError::new(RedactErrorKind::TooLarge { limit }));
     }
+    let mut decoded: Option<Decoded> = None;
+    for layer in layers(content_encoding)?.iter().rev() {
+        let data = decoded.as_ref().map_or(body, |decoded| &decoded.bytes);
+        let mut next = undo_one(data, layer, limit)?;
+        next.truncated |= decoded.is_some_and(|decoded| decoded.truncated);
+        decoded = Some(next);
+    }
+    Ok(decoded)
+}
+
+/// The encodings that a header lists, in the order in which they were applied.
+fn layers(content_encoding: Option<&str>) -> Result<Vec<String>, RedactError> {
     let layers = content_encoding
         .unwrap_or_default()
         .split(',')
@@ -33,14 +45,7 @@ pub(crate) fn undo(
     if layers.len() > MAX_LAYERS {
         return Err(RedactError::new(RedactErrorKind::UnknownEncoding));
     }
-    let mut decoded: Option<Decoded> = None;
-    for layer in layers.iter().rev() {
-        let data = decoded.as_ref().map_or(body, |decoded| &decoded.bytes);
-        let mut next = undo_one(data, layer, limit)?;
-        next.truncated |= decoded.is_some_and(|decoded| decoded.truncated);
-        decoded = Some(next);
-    }
-    Ok(decoded)
+    Ok(layers)
 }
 
 /// What was under an encoding.
@@ -87,9 +92,67 @@ fn read(decoder: impl Read, limit: usize) -> Result<Decoded, RedactError> {
     }
 }
 
-/// Undoes one encoding while the body comes.
-pub(crate) enum Decoder {
-    Identity,
+/// Undoes the encodings of a body while it comes.
+#[derive(Default)]
+pub(crate) struct Decoder {
+    /// The one that was applied last is undone first.
+    layers: Vec<Layer>,
+}
+
+/// So much goes from one layer to the next at once: what each makes of that may be a thousand times as much.
+const SLICE: usize = 4 << 10;
+
+impl Decoder {
+    /// For what a `content-encoding` header says.
+    ///
+    /// # Errors
+    ///
+    /// If that is unknown, or more than a few.
+    pub(crate) fn new(content_encoding: Option<&str>) -> Result<Self, RedactError> {
+        let names = layers(content_encoding)?;
+        let layers = names.iter().rev().map(|name| Layer::new(name)).collect::<Result<_, _>>()?;
+        Ok(Self { layers })
+    }
+
+    /// Whether there is anything to undo.
+    pub(crate) fn decodes(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    /// Undoes a stretch, and gives what there is by now piece by piece.
+    pub(crate) fn push(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<(), RedactError> {
+        bytes.chunks(SLICE).try_for_each(|slice| push(&mut self.layers, slice, take))
+    }
+
+    /// Ends the body: gives what is left. `true` if it broke off.
+    pub(crate) fn finish(&mut self, take: &mut Take<'_>) -> Result<bool, RedactError> {
+        let mut truncated = false;
+        let mut layers = &mut self.layers[..];
+        while let Some((layer, inner)) = layers.split_first_mut() {
+            let mut decoded = Zeroizing::new(Vec::new());
+            truncated |= layer.finish(&mut decoded);
+            decoded.chunks(SLICE).try_for_each(|slice| push(inner, slice, take))?;
+            layers = inner;
+        }
+        Ok(truncated)
+    }
+}
+
+/// Takes what is decoded, and may refuse more of it.
+pub(crate) type Take<'t> = dyn FnMut(&[u8]) -> Result<(), RedactError> + 't;
+
+/// Undoes layer after layer. No layer hands on more than it was given a thousandfold.
+fn push(layers: &mut [Layer], bytes: &[u8], take: &mut Take<'_>) -> Result<(), RedactError> {
+    let Some((layer, inner)) = layers.split_first_mut() else { return take(bytes) };
+    let mut decoded = Zeroizing::new(Vec::new());
+    let ended = layer.push(bytes, &mut decoded);
+    // What there was before the damage may be text.
+    decoded.chunks(SLICE).try_for_each(|slice| push(inner, slice, take))?;
+    ended
+}
+
+/// One encoding that is being undone.
+enum Layer {
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
     /// Whether it is zlib or the bare stream shows in the first two bytes.
     Deflate(Vec<u8>),
@@ -99,16 +162,9 @@ pub(crate) enum Decoder {
     Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
 }
 
-impl Decoder {
-    /// For what a `content-encoding` header says.
-    ///
-    /// # Errors
-    ///
-    /// If that is unknown, or more than one.
-    pub(crate) fn new(content_encoding: Option<&str>) -> Result<Self, RedactError> {
-        let name = content_encoding.unwrap_or_default().trim().to_ascii_lowercase();
-        Ok(match name.as_str() {
-            "" | "identity" => Self::Identity,
+impl Layer {
+    fn new(name: &str) -> Result<Self, RedactError> {
+        Ok(match name {
             "gzip" | "x-gzip" => {
                 Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new())))
             }
@@ -124,13 +180,8 @@ impl Decoder {
         })
     }
 
-    /// Whether there is anything to undo.
-    pub(crate) fn decodes(&self) -> bool {
-        !matches!(self, Self::Identity)
-    }
-
     /// Undoes a stretch, and appends what there is by now.
-    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RedactError> {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RedactError> {
         if let Self::Deflate(head) = self {
             head.extend_from_slice(bytes);
             let [first, second, ..] = head[..] else { return Ok(()) };
@@ -145,10 +196,8 @@ impl Decoder {
             return self.push(&head, out);
         }
         let (written, decoded) = match self {
-            Self::Identity | Self::Deflate(_) => {
-                out.extend_from_slice(bytes);
-                return Ok(());
-            }
+            // Its first bytes have just shown what it is.
+            Self::Deflate(_) => return Ok(()),
             Self::Gzip(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
             Self::Zlib(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
             Self::Bare(decoder) => (write(&mut **decoder, bytes), decoder.get_mut()),
@@ -159,11 +208,10 @@ impl Decoder {
         written.map_err(RedactError::damaged)
     }
 
-    /// Ends the body: appends what is left. `true` if it broke off.
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool, RedactError> {
+    /// Ends the layer: appends what is left. `true` if it broke off.
+    fn finish(&mut self, out: &mut Vec<u8>) -> bool {
         let (ended, decoded) = match self {
-            Self::Identity => return Ok(false),
-            Self::Deflate(head) => return Ok(!head.is_empty()),
+            Self::Deflate(head) => return !head.is_empty(),
             Self::Gzip(decoder) => (decoder.try_finish(), decoder.get_mut()),
             Self::Zlib(decoder) => (decoder.try_finish(), decoder.get_mut()),
             Self::Bare(decoder) => (decoder.try_finish(), decoder.get_mut()),
@@ -171,7 +219,7 @@ impl Decoder {
             Self::Zstd(decoder) => (decoder.flush(), decoder.get_mut()),
         };
         out.append(decoded);
-        Ok(ended.is_err())
+        ended.is_err()
     }
 }
 

@@ -10,10 +10,11 @@ use zeroize::Zeroizing;
 use crate::attachment::{self, Attachment, Style};
 use crate::delta::{self, Likeness};
 use crate::event_stream::{self, Frame};
-use crate::field::{self, Disguise};
+use crate::field::{self, CleanNames, Disguise};
 use crate::form;
-use crate::json::{self, Lexed, Path, Visit};
+use crate::json::{self, Ignore, Lexed, Path, Visit};
 use crate::multipart;
+use crate::otlp::{self, What};
 use crate::paths::{Decision, Paths};
 use crate::reading::{Copies, Kind, NodeId, Part, Reading, Stretch, Written};
 use crate::report::Format;
@@ -23,6 +24,9 @@ use crate::stream::{FAR, Units};
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
 const MAX_STRINGS: usize = 8;
+
+/// Shorter numbers identify nobody.
+const SHORTEST_NUMBER: usize = 6;
 
 /// An event carries one delta, or one for each of a few choices.
 const MOST_UNSURE: usize = 16;
@@ -40,6 +44,8 @@ pub(crate) struct Explored<'b> {
     pub(crate) aside: Vec<(NodeId, Aside)>,
     /// Where the JSON documents lie: in which node, and where in its text.
     pub(crate) documents: Vec<(NodeId, Range<usize>)>,
+    /// The paths of what stands in no JSON document.
+    fields: BTreeMap<NodeId, String>,
     /// The channels of a stream that is read in parts.
     pub(crate) channels: Vec<Channel>,
     /// What was there of them before; `None` if the body is read as a whole.
@@ -70,8 +76,14 @@ impl Aside {
     }
 }
 
-/// Reads a body as `hint` says, or as it looks if it is not that.
-pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -> Explored<'b> {
+/// Reads a body as `hint` says, or as it looks if it is not that. Keys that are known to hold nothing are left out:
+/// most of an event is such.
+pub(crate) fn explore<'b>(
+    body: &'b [u8],
+    hint: Option<Format>,
+    paths: &Paths,
+    names: Option<&CleanNames>,
+) -> Explored<'b> {
     let mut explorer = Explorer {
         out: Explored {
             reading: Reading::new(body),
@@ -81,10 +93,12 @@ pub(crate) fn explore<'b>(body: &'b [u8], hint: Option<Format>, paths: &Paths) -
             loses_tail: false,
             aside: Vec::new(),
             documents: Vec::new(),
+            fields: BTreeMap::new(),
             channels: Vec::new(),
             carried: None,
         },
         paths: (!paths.is_empty()).then_some(paths),
+        names,
     };
     let guess = guess(body);
     let hint = hint.unwrap_or(guess);
@@ -107,6 +121,7 @@ pub(crate) fn explore_units<'b>(
     units: Units,
     ends: &[usize],
     paths: &Paths,
+    names: Option<&CleanNames>,
     carried: Carried,
 ) -> Explored<'b> {
     let begun = carried.begun;
@@ -119,10 +134,12 @@ pub(crate) fn explore_units<'b>(
             loses_tail: false,
             aside: Vec::new(),
             documents: Vec::new(),
+            fields: BTreeMap::new(),
             channels: Vec::new(),
             carried: Some(carried),
         },
         paths: (!paths.is_empty()).then_some(paths),
+        names,
     };
     let at = At::default();
     let ranges = std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied());
@@ -144,8 +161,8 @@ pub(crate) fn explore_units<'b>(
             for (number, (start, end)) in ranges.enumerate() {
                 let element = element(body, start..end, number == 0 && !begun);
                 match explorer.lex(Reading::BODY, &element, Some(false), &at) {
-                    (Lexed::Broken(_), _) => explorer.text(Reading::BODY, element, None, &at),
-                    (_, leaves) => documents.push(leaves),
+                    (lexed, leaves) if lexed.is_one() => documents.push(leaves),
+                    _ => explorer.text(Reading::BODY, element, None, &at),
                 }
             }
             explorer.documents(documents, &at);
@@ -213,6 +230,9 @@ pub(crate) fn guess(body: &[u8]) -> Format {
     if event_stream::looks_like(body) {
         return Format::EventStream;
     }
+    if otlp::looks_like(body) {
+        return Format::Otlp;
+    }
     if sse::looks_like(body) {
         return Format::Sse;
     }
@@ -237,6 +257,8 @@ struct Explorer<'b, 'p> {
     out: Explored<'b>,
     /// `None` if no path is treated in another way than the rest.
     paths: Option<&'p Paths>,
+    /// Names that are known to hold nothing.
+    names: Option<&'p CleanNames>,
 }
 
 /// What one document of a body, or one string in it, holds.
@@ -264,6 +286,7 @@ struct Leaves<'p> {
     node: NodeId,
     /// What the account wants done by path, and the path of this document.
     paths: Option<(&'p Paths, Rc<str>)>,
+    names: Option<&'p CleanNames>,
 }
 
 type Identities = HashMap<u32, Vec<u8>>;
@@ -280,14 +303,39 @@ struct Leaf {
 }
 
 enum Role {
-    String { escaped: bool },
-    Schema { escaped: bool },
-    Opaque { escaped: bool },
+    String {
+        escaped: bool,
+    },
+    Schema {
+        escaped: bool,
+    },
+    Opaque {
+        escaped: bool,
+    },
     Number,
-    Vector { what: Disguise, count: usize, base64: bool },
-    Forced { number: bool },
-    Delta { likeness: Likeness, escaped: bool, place: Box<Place> },
-    Token { place: Box<Place>, spaced: bool },
+    Vector {
+        what: Disguise,
+        count: usize,
+        base64: bool,
+    },
+    Forced {
+        number: bool,
+    },
+    Delta {
+        likeness: Likeness,
+        escaped: bool,
+        place: Box<Place>,
+    },
+    /// A delta of a stream that the document holds as a whole, in an array in this object.
+    Logged {
+        array: u32,
+        escaped: bool,
+        place: Box<Place>,
+    },
+    Token {
+        place: Box<Place>,
+        spaced: bool,
+    },
 }
 
 /// Where a delta stands: under which names, in which objects.
@@ -336,7 +384,8 @@ impl<'b, 'p> Explorer<'b, 'p> {
     /// Adds what deltas join to, behind what has gone of it before.
     fn channel(&mut self, key: Vec<u8>, parts: &[Part], written: Written, stream: Stream) {
         let Stream { field, spaced, at, .. } = stream;
-        let Some(carried) = &self.out.carried else {
+        // A stream within a stream is whole where it is.
+        let Some(carried) = self.out.carried.as_ref().filter(|_| at.depth == 0) else {
             let node = self.out.reading.add_joined(parts, written, spaced, field);
             return self.open(node, &at);
         };
@@ -383,28 +432,23 @@ impl<'b, 'p> Explorer<'b, 'p> {
                 let array = body.trim_ascii_start().first() == Some(&b'[');
                 let (lexed, leaves) = self.lex(node, &whole, array.then_some(false), at);
                 let body = self.out.reading.text(node);
-                if matches!(lexed, Lexed::Broken(_)) || body.trim_ascii().is_empty() {
+                if let Lexed::More(next) = lexed
+                    && opens_document(body)
+                    && opens_document(behind_separators(&body[next..]))
+                {
+                    let mut documents = Vec::new();
+                    // One document after the other; where one is broken, the next line may hold one.
+                    let rest = self.sequence(node, whole, &mut documents, at).unwrap_or(0..0);
+                    return self.lines(node, rest, documents, at);
+                }
+                if !lexed.is_one() || body.trim_ascii().is_empty() {
                     return false;
                 }
                 self.documents(vec![leaves], at);
             }
             Format::Ndjson => {
-                let mut documents = Vec::new();
-                let mut rest = Vec::new();
-                for line in lines(body) {
-                    match self.lex(node, &line, Some(false), at) {
-                        (Lexed::Whole | Lexed::Truncated, leaves) => documents.push(leaves),
-                        (Lexed::Broken(_), _) => rest.push(line),
-                    }
-                }
-                if documents.is_empty() {
-                    return false;
-                }
-                self.out.fell_back |= !rest.is_empty();
-                self.documents(documents, at);
-                for line in rest {
-                    self.text(node, line, None, at);
-                }
+                let whole = 0..body.len();
+                return self.lines(node, whole, Vec::new(), at);
             }
             Format::Sse => {
                 let parts = sse::parts(body);
@@ -448,9 +492,139 @@ impl<'b, 'p> Explorer<'b, 'p> {
                     }
                 }
             }
+            Format::Otlp => {
+                // Lengths are made anew with the body; inside a body they are not.
+                let fields = otlp::fields(body).filter(|_| node == Reading::BODY);
+                let Some(fields) = fields else { return false };
+                for field in fields {
+                    self.field(field, at);
+                }
+            }
             Format::Text | Format::Binary | Format::Unread => return false,
         }
         true
+    }
+
+    /// A value of an OTLP export.
+    fn field(&mut self, field: otlp::Field, at: &At) {
+        let body = self.out.reading.body();
+        let otlp::Field { range, what, label, path } = field;
+        let decision = self.paths.map_or(Decision::Scan, |paths| paths.decide(&path));
+        let label = label.map(Stretch::from);
+        let reading = &mut self.out.reading;
+        let zero: &'static [u8] = if matches!(what, What::Double(_)) { &[0; 8] } else { &[0] };
+        let node = match what {
+            What::Text => reading.add_slice(Reading::BODY, range, label, Kind::Text),
+            What::Bytes if attachment::holds_text(&body[range.clone()]) => {
+                reading.add_slice(Reading::BODY, range, label, Kind::Text)
+            }
+            What::Bytes => {
+                let bytes = &body[range.clone()];
+                let media_type = attachment::sniff(bytes).unwrap_or("application/octet-stream");
+                let attachment = Attachment {
+                    range: range.clone(),
+                    payload: range,
+                    media_type: media_type.to_owned(),
+                    decoded: Zeroizing::new(bytes.to_vec()),
+                    base64: None,
+                };
+                return self.out.aside.push((Reading::BODY, Aside::Attachment(attachment)));
+            }
+            What::Integer(number) => {
+                let text = number.to_string().into_bytes();
+                reading.add_binary(Reading::BODY, range, text, zero, label, Kind::Number)
+            }
+            What::Double(number) => {
+                let text = number.to_string().into_bytes();
+                reading.add_binary(Reading::BODY, range, text, zero, label, Kind::Number)
+            }
+            What::Unknown => {
+                let text = body[range.clone()].to_vec();
+                reading.add_binary(Reading::BODY, range, text, b"", label, Kind::Text)
+            }
+        };
+        let number = reading.node(node).kind == Kind::Number;
+        if decision == Decision::Force {
+            let range = 0..reading.text(node).len();
+            reading.set_kind(node, Kind::Container);
+            self.out.aside.push((node, Aside::Forced { range, number }));
+        } else if number {
+            // Shorter numbers identify nobody.
+            if decision == Decision::Skip || reading.text(node).len() < SHORTEST_NUMBER {
+                reading.set_kind(node, Kind::Container);
+            }
+        } else {
+            let path = self.paths.map(|_| path.as_str().into());
+            let at = At { depth: at.depth + 1, skip: decision == Decision::Skip, path };
+            self.open(node, &at);
+        }
+        self.out.fields.insert(node, path);
+    }
+
+    /// Reads lines of documents; `false` if there is none in them, nor any before.
+    fn lines(
+        &mut self,
+        node: NodeId,
+        range: Range<usize>,
+        mut documents: Vec<Leaves<'p>>,
+        at: &At,
+    ) -> bool {
+        let mut rest: Vec<Range<usize>> = Vec::new();
+        // Lines that follow each other without a document between are one text, or a key would be cut in lines. A
+        // stream has each by itself.
+        let (mut known, mut joins) = (documents.len(), false);
+        for line in lines(&self.out.reading.text(node)[range.clone()]) {
+            let line = range.start + line.start..range.start + line.end;
+            let Some(left) = self.sequence(node, line, &mut documents, at) else {
+                joins = false;
+                continue;
+            };
+            match rest.last_mut().filter(|_| joins && documents.len() == known) {
+                Some(last) => last.end = left.end,
+                None => rest.push(left),
+            }
+            known = documents.len();
+            joins = self.out.carried.is_none();
+        }
+        if documents.is_empty() {
+            return false;
+        }
+        self.out.fell_back |= !rest.is_empty();
+        self.documents(documents, at);
+        for line in rest {
+            self.text(node, line, None, at);
+        }
+        true
+    }
+
+    /// Reads documents that follow each other, as some writers of logs forget the line ends between them, and gives
+    /// what is left from where there is none. Between them may stand what RFC 7464 puts there.
+    fn sequence(
+        &mut self,
+        node: NodeId,
+        mut range: Range<usize>,
+        documents: &mut Vec<Leaves<'p>>,
+        at: &At,
+    ) -> Option<Range<usize>> {
+        loop {
+            let text = &self.out.reading.text(node)[range.clone()];
+            range.start = range.end - behind_separators(text).len();
+            if range.is_empty() {
+                return None;
+            }
+            let opens = opens_document(&self.out.reading.text(node)[range.clone()]);
+            match self.lex(node, &range, Some(false), at) {
+                (Lexed::Whole | Lexed::Truncated, leaves) => {
+                    documents.push(leaves);
+                    return None;
+                }
+                (Lexed::More(next), leaves) if opens => {
+                    documents.push(leaves);
+                    range.start += next;
+                }
+                _ => return Some(range),
+            }
+        }
     }
 
     /// Reads a text that is a body of its own: a file, or a part of a body. Its kind is set if it holds more.
@@ -599,13 +773,24 @@ impl<'b, 'p> Explorer<'b, 'p> {
         at: &At,
     ) -> (Lexed, Leaves<'p>) {
         let paths = self.paths.map(|paths| (paths, at.path.clone().unwrap_or_default()));
-        let mut leaves = Leaves { node, deltas, outer: at.depth == 0, paths, ..Leaves::default() };
+        let mut leaves = Leaves {
+            node,
+            deltas,
+            outer: at.depth == 0,
+            paths,
+            names: self.names,
+            ..Leaves::default()
+        };
         let lexed = json::lex(&self.out.reading.text(node)[range.clone()], &mut leaves);
         leaves.shift(range.start);
         leaves.truncated = lexed == Lexed::Truncated;
+        let end = match lexed {
+            Lexed::More(at) => range.start + at,
+            _ => range.end,
+        };
         if !matches!(lexed, Lexed::Broken(_)) {
             self.out.truncated |= leaves.truncated && at.depth == 0;
-            self.out.documents.push((node, range.clone()));
+            self.out.documents.push((node, range.start..end));
         }
         (lexed, leaves)
     }
@@ -660,6 +845,15 @@ impl<'b, 'p> Explorer<'b, 'p> {
                             self.string(parent, raw.clone(), escaped, leaf.field, at);
                         }
                         (place.stream(&document.identities), place, false, Copies::default())
+                    }
+                    Role::Logged { array, escaped, place } => {
+                        self.string(parent, raw.clone(), escaped, leaf.field, at);
+                        let mut key = place.stream(&document.identities);
+                        key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
+                        let list = lists.entry(key);
+                        let list = list.or_insert_with(|| Stream::new(leaf.field, false, at));
+                        list.parts.push(Part::new(parent, raw));
+                        continue;
                     }
                     Role::Token { place, spaced } => {
                         let copies = document.copies(&place);
@@ -747,9 +941,35 @@ impl<'b, 'p> Explorer<'b, 'p> {
 
     /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
     fn open(&mut self, node: NodeId, at: &At) {
-        if !self.open_json(node, at) {
+        if !self.open_json(node, at) && !self.open_stream(node, at) {
             self.open_text(node, at);
         }
+    }
+
+    /// Looks for a stream inside a text, as logs keep answers that were streamed: events or lines of JSON.
+    fn open_stream(&mut self, node: NodeId, at: &At) -> bool {
+        let text = self.out.reading.text(node);
+        if at.depth >= MAX_STRINGS || memchr::memchr2(b'\n', b'\r', text).is_none() {
+            return false;
+        }
+        let format = if sse::looks_like(text) && sse::holds_documents(text) {
+            Format::Sse
+        } else if opens_document(text)
+            && lines(text).into_iter().all(|line| opens_document(&text[line]))
+        {
+            Format::Ndjson
+        } else {
+            return false;
+        };
+        self.out.reading.set_kind(node, Kind::Container);
+        // That a part of a text is not what it looks like is no news of the body.
+        let fell_back = self.out.fell_back;
+        let fits = self.body(node, format, &at.deeper());
+        self.out.fell_back = fell_back;
+        if !fits {
+            self.out.reading.set_kind(node, Kind::Text);
+        }
+        fits
     }
 
     /// Looks for JSON inside a text, which makes it a container.
@@ -809,6 +1029,11 @@ impl<'b, 'p> Explorer<'b, 'p> {
 }
 
 impl Explored<'_> {
+    /// Tells one way to read a body from another: how many documents there are in it, and texts that hold others.
+    pub(crate) fn shape(&self) -> (Format, usize, usize) {
+        (self.format, self.reading.containers(), self.documents.len())
+    }
+
     /// What was remembered before this part was read.
     pub(crate) fn into_carried(self) -> Carried {
         self.carried.unwrap_or_default()
@@ -864,7 +1089,9 @@ impl Explored<'_> {
                 asked.entry(before).or_default().push((at - self.documents[before].1.start, node));
             }
         }
-        let mut own: BTreeMap<NodeId, String> = BTreeMap::new();
+        let of_fields =
+            steps.keys().filter_map(|node| Some((*node, self.fields.get(node)?.clone())));
+        let mut own: BTreeMap<NodeId, String> = of_fields.collect();
         for (document, mut places) in asked {
             places.sort_unstable();
             let (node, range) = &self.documents[document];
@@ -891,6 +1118,9 @@ impl Explored<'_> {
 impl Visit for Leaves<'_> {
     fn key(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
         self.keys += 1;
+        if !escaped && self.names.is_some_and(|names| names.holds(path.slice(&raw))) {
+            return;
+        }
         if self.decide(path) == Some(Decision::Skip) {
             return;
         }
@@ -912,7 +1142,9 @@ impl Visit for Leaves<'_> {
             return self.add(path, raw, Role::Forced { number: false });
         }
         let text = path.slice(&raw);
-        let role = if field::is_opaque(path, self.kind_of(path)) {
+        let role = if field::is_number(path, text) {
+            Role::Number
+        } else if field::is_opaque(path, self.kind_of(path)) {
             Role::Opaque { escaped }
         } else if let Some(count) = field::embedding_in_base64(path, text) {
             Role::Vector { what: Disguise::Embedding, count, base64: true }
@@ -929,7 +1161,10 @@ impl Visit for Leaves<'_> {
                     Role::String { escaped }
                 }
                 Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
-                None => Role::String { escaped },
+                None => match delta::logged(path) {
+                    Some(array) => Role::Logged { array, escaped, place: Place::of(path) },
+                    None => Role::String { escaped },
+                },
             }
         };
         self.add(path, raw, role);
@@ -949,8 +1184,7 @@ impl Visit for Leaves<'_> {
         {
             self.ids.insert(object, raw.clone());
         }
-        // Shorter numbers identify nobody.
-        if raw.len() >= 6 && is_number {
+        if raw.len() >= SHORTEST_NUMBER && is_number {
             self.add(path, raw, Role::Number);
         }
     }
@@ -1004,11 +1238,13 @@ impl Leaves<'_> {
             b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
             _ => {}
         }
-        if self.deltas.is_some() && delta::is_identity(name, object == 0) {
+        if delta::is_identity(name, object == 0)
+            && let Some(value) = delta::identity(path.slice(raw))
+        {
             let identity = self.identities.entry(object).or_default();
             identity.extend_from_slice(name);
             identity.push(b'=');
-            identity.extend_from_slice(path.slice(raw));
+            identity.extend_from_slice(value);
             identity.push(0);
         }
     }
@@ -1047,16 +1283,6 @@ impl Leaves<'_> {
 /// The longest name that says what the value beside it is.
 const MAX_LABEL: usize = 64;
 
-/// Passes over a document to see whether it is one.
-struct Ignore;
-
-impl Visit for Ignore {
-    fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
-    fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
-    fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
-    fn array(&mut self, _: &Path<'_>, _: Range<usize>) {}
-}
-
 impl Leaves<'_> {
     fn shift(&mut self, by: usize) {
         if by == 0 {
@@ -1075,7 +1301,7 @@ impl Leaves<'_> {
 
 impl Place {
     fn of(path: &Path<'_>) -> Box<Self> {
-        let mut names = path.names().collect::<Vec<_>>().join(&0);
+        let mut names = path.names().map(delta::continued).collect::<Vec<_>>().join(&0);
         names.push(0);
         Box::new(Self { names, objects: path.objects().collect() })
     }
@@ -1112,16 +1338,25 @@ fn tail(text: &[u8]) -> &[u8] {
 
 /// What is remembered of a raw JSON string that goes on: its end, or where it stands in JSON inside it.
 fn open_string(raw: &[u8]) -> Vec<u8> {
+    // An escape that is cut goes on with what comes.
+    let (raw, cut) = raw.split_at(json::whole_escapes(raw));
     let decoded = json::decode(raw).text;
     let inner = if opens_document(&decoded) { json::opening(&decoded, open_string) } else { None };
     let mut out = Vec::new();
     json::escape_into(&mut out, inner.as_deref().unwrap_or_else(|| tail(&decoded)));
+    out.extend_from_slice(cut);
     out
 }
 
 /// Whether a text begins as a JSON object or array does.
 fn opens_document(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// A text without what may stand between documents: RFC 7464 has a control character there, some have commas.
+fn behind_separators(text: &[u8]) -> &[u8] {
+    let separators = text.iter().take_while(|b| b.is_ascii_whitespace() || b"\x1e,".contains(b));
+    &text[separators.count()..]
 }
 
 /// The lines of a text that are not blank, without their ends.

@@ -1,5 +1,7 @@
 //! What the names of fields say of their values.
 
+use std::sync::LazyLock;
+
 use crate::json::Path;
 
 /// Fields of ciphertext and signatures, which only their vendor can read: kept or dropped whole.
@@ -37,6 +39,15 @@ pub(crate) fn looks_opaque(text: &[u8]) -> bool {
         && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/-_=.".contains(b))
         && text.iter().any(u8::is_ascii_uppercase)
         && text.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Whether the string at this path is a number all the same: JSON of protobuf has those of 64 bits as strings, and
+/// whoever reads it takes nothing else.
+pub(crate) fn is_number(path: &Path<'_>, text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    path.name().is_some_and(|name| name == b"intValue" || name == b"int64Value")
+        && !digits.is_empty()
+        && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// Names under which numbers are the tokens of a text, wherever they stand.
@@ -284,6 +295,23 @@ const COMMON: [&str; 99] = [
     "value",
 ];
 
+/// Where each of the common names is, by its first and last letter and its length: nearly every key of nearly every
+/// event is asked for, and few need to be compared with more than one.
+static SLOTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let mut slots = vec![Vec::new(); SLOT_COUNT];
+    for (at, name) in (0..).zip(COMMON) {
+        let name = name.as_bytes();
+        slots[slot(name[0], name[name.len() - 1], name.len())].push(at);
+    }
+    slots
+});
+
+const SLOT_COUNT: usize = 1024;
+
+fn slot(first: u8, last: u8, length: usize) -> usize {
+    (usize::from(first) * 37 + usize::from(last) * 5 + length * 131) % SLOT_COUNT
+}
+
 /// Which of the common names have been seen to hold nothing.
 #[derive(Debug, Default)]
 pub(crate) struct CleanNames(Vec<bool>);
@@ -291,7 +319,14 @@ pub(crate) struct CleanNames(Vec<bool>);
 impl CleanNames {
     /// The number of a common name.
     pub(crate) fn number(text: &[u8]) -> Option<usize> {
-        COMMON.binary_search_by(|name| name.as_bytes().cmp(text)).ok()
+        let (first, last) = (text.first()?, text.last()?);
+        let slot = &SLOTS[slot(*first, *last, text.len())];
+        slot.iter().map(|&at| usize::from(at)).find(|&at| COMMON[at].as_bytes() == text)
+    }
+
+    /// Whether a text is a common name that is known to hold nothing.
+    pub(crate) fn holds(&self, text: &[u8]) -> bool {
+        !self.0.is_empty() && Self::number(text).is_some_and(|number| self.knows(number))
     }
 
     pub(crate) fn knows(&self, number: usize) -> bool {
@@ -311,6 +346,8 @@ mod tests {
     #[test]
     fn common_names_are_in_order_and_remembered() {
         assert!(COMMON.is_sorted());
+        let found = |name: &&str| CleanNames::number(name.as_bytes()).is_some();
+        assert!(COMMON.iter().all(found) && SLOTS.iter().all(|slot| slot.len() <= 4));
         let mut names = CleanNames::default();
         let number = CleanNames::number(b"model").unwrap();
         assert!(!names.knows(number));

@@ -8,12 +8,13 @@ use zeroize::Zeroizing;
 
 use crate::explore::Explored;
 use crate::field::CleanNames;
+use crate::form;
 use crate::json;
 use crate::memo::Memo;
 use crate::operator::Operator;
 use crate::policy::Policy;
 use crate::pool::Warm;
-use crate::pseudonyms::Pseudonyms;
+use crate::pseudonyms::{Pseudonyms, may_be_telling};
 use crate::reading::{Kind, NodeId, Reading};
 
 /// One finding in one text of a reading.
@@ -131,11 +132,16 @@ impl Hits {
     ) {
         let mut maps = Vec::new();
         let mut current = Zeroizing::new(Vec::new());
+        let mut spaced = false;
         while maps.len() < MAX_UNESCAPES {
             let before = if maps.is_empty() { text } else { &current };
-            let decoded = json::decode(before);
+            let mut decoded = json::decode(before);
             if decoded.text.len() == before.len() {
-                break;
+                if spaced || !has_plus_for_space(before) {
+                    break;
+                }
+                spaced = true;
+                decoded = form::decode(before);
             }
             maps.push(decoded.map);
             current = Zeroizing::new(decoded.text.into_owned());
@@ -161,19 +167,23 @@ impl Hits {
         changed: Option<&[Range<usize>]>,
     ) {
         let reading = &explored.reading;
-        let Some((automaton, rules)) = pseudonyms.automaton() else { return };
+        if !pseudonyms.prepare() {
+            return;
+        }
         for node in reading.texts() {
             if changed.is_some_and(|changed| !reading.touches(node, changed)) {
                 continue;
             }
             let text = reading.text(node);
-            for found in automaton.find_iter(text) {
-                let span = found.range();
+            // Most texts are names, and a value that is remembered is none.
+            if !may_be_telling(text) {
+                continue;
+            }
+            pseudonyms.find(text, |span, rule| {
                 if stands_alone(text, &span) {
-                    let rule = rules[found.pattern().as_usize()];
                     self.found.push(Hit { node, span, rule, score: 1.0, value: None });
                 }
-            }
+            });
         }
         self.drop_those_aside(explored);
     }
@@ -214,6 +224,15 @@ impl Hits {
         }
         kept
     }
+}
+
+/// Whether a text holds a form or the query of a URL in which numbers are written in groups: `4111+1111`. What
+/// else stands behind percent signs the scanner sees by itself.
+fn has_plus_for_space(text: &[u8]) -> bool {
+    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    let between = |at: usize| at > 0 && digit(at - 1) && digit(at + 1);
+    memchr::memchr_iter(b'+', text).any(between)
+        && memchr::memchr3(b'=', b'%', b'&', text).is_some()
 }
 
 /// Where a hit stands, by what is written as one.

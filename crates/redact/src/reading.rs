@@ -118,6 +118,8 @@ enum Coding {
     Form(OffsetMap),
     /// The whole piece is encoded as one: any change rewrites it all.
     Base64(Style, Option<Utf16>),
+    /// The same, by these bytes: numbers in binary, and what only can be taken out.
+    Binary(&'static [u8]),
 }
 
 /// How stretches that are to be joined are written.
@@ -154,6 +156,11 @@ impl<'b> Reading<'b> {
     /// Every node that is to be scanned.
     pub(crate) fn texts(&self) -> impl Iterator<Item = NodeId> {
         (0..self.nodes.len()).filter(|&id| self.nodes[id].kind != Kind::Container)
+    }
+
+    /// How many nodes hold others.
+    pub(crate) fn containers(&self) -> usize {
+        self.nodes.iter().filter(|node| node.kind == Kind::Container).count()
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -287,6 +294,29 @@ impl<'b> Reading<'b> {
         self.push(parent, Source::Joined(Box::new(joined)), None, Kind::Text)
     }
 
+    /// Adds what a stretch of `parent` holds in binary. If anything is found in it, these bytes stand there instead.
+    pub(crate) fn add_binary(
+        &mut self,
+        parent: NodeId,
+        range: Range<usize>,
+        text: Vec<u8>,
+        instead: &'static [u8],
+        field: Option<Stretch>,
+        kind: Kind,
+    ) -> NodeId {
+        let text = Zeroizing::new(text);
+        let piece = Piece {
+            start: 0,
+            len: text.len(),
+            node: parent,
+            parent: range,
+            coding: Coding::Binary(instead),
+            copies: Copies::default(),
+        };
+        let joined = Joined { text, pieces: vec![piece] };
+        self.push(parent, Source::Joined(Box::new(joined)), field, kind)
+    }
+
     /// The node and the offset in its text where a node's text begins.
     pub(crate) fn origin(&self, id: NodeId) -> (NodeId, usize) {
         let node = &self.nodes[id];
@@ -408,7 +438,9 @@ impl<'b> Reading<'b> {
                 self.settle_at(node.parent(), base + range.start..base + range.end)
             }
             Source::Joined(joined) => match &joined.pieces[..] {
-                [Piece { coding: Coding::Base64(..), .. }] => vec![(id, range)],
+                [Piece { coding: Coding::Base64(..) | Coding::Binary(_), .. }] => {
+                    vec![(id, range)]
+                }
                 _ => joined
                     .touched(&range)
                     .flat_map(|(piece, local)| self.settle_at(piece.node, piece.in_parent(&local)))
@@ -474,6 +506,9 @@ impl Joined {
             let with = style.encode(&utf16.map_or(edited.clone(), |utf16| utf16.encode(&edited)));
             return vec![(*node, Edit { range: parent.clone(), with })];
         }
+        if let [Piece { coding: Coding::Binary(instead), node, parent, .. }] = &self.pieces[..] {
+            return vec![(*node, Edit { range: parent.clone(), with: instead.to_vec() })];
+        }
         let mut carried = Vec::new();
         let mut token: Vec<Edit> = Vec::new();
         let mut last: Option<&Piece> = None;
@@ -488,7 +523,9 @@ impl Joined {
                 match piece.coding {
                     Coding::Json(_) => escape_into(&mut written, with),
                     Coding::Form(_) => form::encode_into(&mut written, with),
-                    Coding::Plain | Coding::Base64(..) => written.extend_from_slice(with),
+                    Coding::Plain | Coding::Base64(..) | Coding::Binary(_) => {
+                        written.extend_from_slice(with);
+                    }
                 }
                 let range = piece.in_parent(&local);
                 carried.push((piece.node, Edit { range, with: written }));
@@ -511,7 +548,7 @@ impl Piece {
             Coding::Json(map) | Coding::Form(map) => {
                 base + map.raw(local.start)..base + map.raw(local.end)
             }
-            Coding::Base64(..) => self.parent.clone(),
+            Coding::Base64(..) | Coding::Binary(_) => self.parent.clone(),
         }
     }
 

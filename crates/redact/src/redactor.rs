@@ -15,18 +15,21 @@ use crate::edit::{Edit, apply, written};
 use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
-use crate::explore::{Aside, Explored, explore};
+use crate::explore::{Aside, Carried, Explored, explore, explore_units};
 use crate::hits::{Hit, Hits};
+use crate::json::{self, Ignore, Lexed};
 use crate::media;
 use crate::memo::Memo;
 use crate::multipart;
 use crate::operator::{Operator, mask};
+use crate::otlp;
 use crate::paths::Paths;
 use crate::policy::{Attachments, Opaque, Policy, Vectors};
 use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
+use crate::stream::Units;
 use crate::surrogate;
 use crate::utf16::{self, Utf16};
 
@@ -85,10 +88,10 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes) {
+        if is_media(bytes, plain.hint) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, plain.hint, &policy.paths);
+        let explored = explore(bytes, plain.hint, &policy.paths, None);
         let mut hits = Hits::default();
         hits.scan(&explored, &mut self.pool.lend(), policy, None, &mut Memo::default());
         let mut findings: Vec<_> = hits
@@ -119,10 +122,10 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes) {
+        if is_media(bytes, plain.hint) {
             return Ok(Vec::new());
         }
-        let explored = explore(bytes, plain.hint, &policy.paths);
+        let explored = explore(bytes, plain.hint, &policy.paths, None);
         let reading = &explored.reading;
         let mut scanner = self.pool.lend();
         let mut all = Vec::new();
@@ -226,20 +229,25 @@ impl ExchangeRedactor {
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
-        if is_media(bytes) {
+        if is_media(bytes, plain.hint) {
             let kept = attached(&policy, bytes, body.content_type(), &mut report);
             return Ok(RedactedBody::new(kept, content_type, report));
         }
         let mut current: Option<Zeroizing<Vec<u8>>> = None;
         // What has not changed since it was read holds what it held then: nothing.
         let mut changed: Option<Vec<Range<usize>>> = None;
+        let mut shape = None;
         for pass in 0..MAX_PASSES {
             let text = current.as_deref().map_or(bytes, Vec::as_slice);
-            let explored = explore(text, plain.hint, &self.paths);
+            let explored = explore(text, plain.hint, &self.paths, Some(&self.scanner.names));
             if pass == 0 {
                 report.format = explored.format;
                 report.fell_back = explored.fell_back || explored.loses_tail;
                 report.truncated |= explored.truncated;
+            }
+            // Unless it is read in another way now, because what stood before it is gone.
+            if shape.replace(explored.shape()) != Some(explored.shape()) {
+                changed = None;
             }
             match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
                 Some(Changed { body, places }) => {
@@ -249,8 +257,9 @@ impl ExchangeRedactor {
                 None => {
                     let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
                     // Text that was taken out may leave too little of it: what would be an
-                    // attachment the next time is one now.
-                    let redacted = if is_media(&redacted) {
+                    // attachment the next time, or a text of another kind, is an attachment now.
+                    let other = plain.text.is_none() && plain.is_utf16(&redacted, &body);
+                    let redacted = if other || is_media(&redacted, plain.hint) {
                         attached(&policy, &redacted, body.content_type(), &mut report)
                     } else {
                         std::mem::take(&mut *redacted)
@@ -272,9 +281,15 @@ impl ExchangeRedactor {
         self.redactor.policy()
     }
 
-    /// What is done by path in this exchange.
-    pub(crate) fn paths(&self) -> &Paths {
-        &self.paths
+    /// Reads the next units of a stream.
+    pub(crate) fn explore_units<'b>(
+        &self,
+        body: &'b [u8],
+        units: Units,
+        ends: &[usize],
+        carried: Carried,
+    ) -> Explored<'b> {
+        explore_units(body, units, ends, &self.paths, Some(&self.scanner.names), carried)
     }
 
     /// What the rules find and the policy does not keep.
@@ -329,6 +344,7 @@ impl ExchangeRedactor {
             Format::EventStream => {
                 Changed { body: event_stream::rebuild(reading.body(), &edits), places: None }
             }
+            Format::Otlp => Changed { body: otlp::rebuild(reading.body(), &edits), places: None },
             _ => Changed {
                 body: apply(reading.body(), &edits),
                 places: (!renamed).then(|| written(&edits)),
@@ -414,6 +430,8 @@ fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec
 struct Plain {
     /// Without `content-encoding`, where there was one.
     decoded: Option<Zeroizing<Vec<u8>>>,
+    /// The last byte of UTF-16 that broke off within a character.
+    odd: Option<u8>,
     /// In UTF-8, where it was in UTF-16.
     text: Option<(Utf16, Zeroizing<Vec<u8>>)>,
     hint: Option<Format>,
@@ -426,11 +444,14 @@ impl Plain {
         let truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
         let decoded = decoded.map(|decoded| decoded.bytes);
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
-        let text = utf16::detect(bytes, body.content_type())
-            .map(|utf16| (utf16, utf16.decode(bytes)))
-            .filter(|(_, text)| !attachment::is_binary(text));
         let hint = policy.format.or_else(|| Format::of(body.content_type()));
-        Ok(Self { decoded, text, hint, truncated })
+        let text = utf16(bytes, body.content_type(), hint);
+        let odd = bytes.last().copied().filter(|_| bytes.len() % 2 == 1);
+        Ok(Self { decoded, odd, text, hint, truncated })
+    }
+
+    fn is_utf16(&self, bytes: &[u8], body: &CapturedBody) -> bool {
+        utf16(bytes, body.content_type(), self.hint).is_some()
     }
 
     fn bytes<'a>(&'a self, body: &'a CapturedBody) -> &'a [u8] {
@@ -443,10 +464,11 @@ impl Plain {
 
     /// A redacted text as the body was written.
     fn restore(&self, text: Vec<u8>) -> Vec<u8> {
-        match &self.text {
-            Some((utf16, _)) => utf16.encode(&Zeroizing::new(text)),
-            None => text,
-        }
+        let Some((utf16, _)) = &self.text else { return text };
+        let mut text = utf16.encode(&Zeroizing::new(text));
+        // Half of a character that broke off.
+        text.extend(self.odd);
+        text
     }
 
     /// Where a span of the text lies in the body.
@@ -458,6 +480,18 @@ impl Plain {
             None => span,
         }
     }
+}
+
+/// A text that is written in UTF-16, in UTF-8.
+fn utf16(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    hint: Option<Format>,
+) -> Option<(Utf16, Zeroizing<Vec<u8>>)> {
+    utf16::detect(bytes, content_type)
+        .filter(|_| hint != Some(Format::Otlp))
+        .map(|utf16| (utf16, utf16.decode(bytes)))
+        .filter(|(_, text)| !attachment::is_binary(text))
 }
 
 /// What becomes of something that is no text; `None` if it stays.
@@ -546,9 +580,24 @@ fn attached(
     })
 }
 
-/// Whether a body is not text and no format that holds text.
-fn is_media(body: &[u8]) -> bool {
-    attachment::is_binary(body) && !event_stream::looks_like(body) && !multipart::looks_like(body)
+/// Whether a body is not text and no format that holds text. What says that it is protobuf and is none of ours may
+/// look like text, but its lengths would not survive an edit.
+fn is_media(body: &[u8], hint: Option<Format>) -> bool {
+    if hint == Some(Format::Otlp) {
+        return otlp::fields(body).is_none() && !is_description(body);
+    }
+    let is_json =
+        || std::str::from_utf8(body).is_ok() && json::lex(body, &mut Ignore) == Lexed::Whole;
+    attachment::is_binary(body)
+        && !is_json()
+        && !event_stream::looks_like(body)
+        && !multipart::looks_like(body)
+        && !otlp::looks_like(body)
+}
+
+/// Whether a body is what stands for one that was no text.
+fn is_description(body: &[u8]) -> bool {
+    body.starts_with(b"<ATTACHMENT ") && memchr::memchr(b'>', body) == Some(body.len() - 1)
 }
 
 /// What stands for an attachment.

@@ -108,6 +108,8 @@ pub enum Format {
     Multipart,
     /// The names and values of `application/x-www-form-urlencoded`.
     Form,
+    /// An OTLP export of traces or logs in protobuf.
+    Otlp,
     /// Not text: an attachment, replaced by a description of itself.
     Binary,
     /// Not looked at, because the account had switched redaction off.
@@ -128,6 +130,7 @@ impl Format {
                 Format::Multipart
             }
             "x-www-form-urlencoded" => Format::Form,
+            "x-protobuf" | "protobuf" | "vnd.google.protobuf" => Format::Otlp,
             _ if subtype.ends_with("+json") => Format::Json,
             // "text/plain" is what servers say that do not know better: go by the looks.
             _ => return None,

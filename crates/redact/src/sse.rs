@@ -51,6 +51,13 @@ pub(crate) fn looks_like(body: &[u8]) -> bool {
                 || memchr::memmem::find(body, b"\rdata:").is_some()))
 }
 
+/// Whether the first data of a stream is a JSON object: what only begins like an event may be prose.
+pub(crate) fn holds_documents(body: &[u8]) -> bool {
+    let first =
+        body.split(|b| *b == b'\n' || *b == b'\r').find_map(|line| line.strip_prefix(b"data:"));
+    first.is_some_and(|data| data.trim_ascii_start().starts_with(b"{"))
+}
+
 /// The value of a line if it is this field.
 fn field(stream: &[u8], line: &Range<usize>, name: &[u8]) -> Option<Range<usize>> {
     let rest = stream[line.clone()].strip_prefix(name)?.strip_prefix(b":")?;

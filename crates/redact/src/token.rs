@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::edit::{Edit, apply};
 use crate::event_stream;
 use crate::explore::explore;
+use crate::otlp;
 use crate::paths::Paths;
 use crate::reading::NodeId;
 use crate::report::Format;
@@ -54,7 +55,7 @@ impl TokenKey {
     pub fn reveal(&self, body: &[u8], content_type: Option<&str>) -> Zeroizing<Vec<u8>> {
         let utf16 = utf16::detect(body, content_type).map(|utf16| (utf16, utf16.decode(body)));
         let text = utf16.as_ref().map_or(body, |(_, text)| text);
-        let explored = explore(text, Format::of(content_type), &Paths::default());
+        let explored = explore(text, Format::of(content_type), &Paths::default(), None);
         let reading = &explored.reading;
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
         for node in reading.texts() {
@@ -71,6 +72,7 @@ impl TokenKey {
         let edits = reading.edits_of_body(edits);
         let revealed = Zeroizing::new(match explored.format {
             Format::EventStream => event_stream::rebuild(text, &edits),
+            Format::Otlp => otlp::rebuild(text, &edits),
             _ => apply(text, &edits),
         });
         match utf16 {

@@ -12,8 +12,19 @@ pub(crate) struct Utf16 {
 /// So much of a text without a byte order mark is looked at.
 const LOOK: usize = 512;
 
+/// So many bytes in a row that are printable ASCII are no UTF-16, where that would be a row of rare ideographs: a
+/// mark in front must not hide a text.
+const ASCII_RUN: usize = 16;
+
 /// Tells UTF-16 by its mark, by what the content type says, or by the zeros that Latin letters have in it.
 pub(crate) fn detect(bytes: &[u8], content_type: Option<&str>) -> Option<Utf16> {
+    let utf16 = guess(bytes, content_type)?;
+    let is_ascii = |b: &u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    let longest = bytes.split(|b| !is_ascii(b)).map(<[u8]>::len).max();
+    longest.is_none_or(|run| run < ASCII_RUN).then_some(utf16)
+}
+
+fn guess(bytes: &[u8], content_type: Option<&str>) -> Option<Utf16> {
     let charset = content_type.map(str::to_ascii_lowercase).filter(|t| t.contains("utf-16"));
     match bytes {
         [0xff, 0xfe, ..] => return Some(Utf16 { big_endian: false, mark: true }),
@@ -91,6 +102,7 @@ mod tests {
         assert_eq!(detect(&chinese, None), None);
         assert!(detect(&chinese, Some("text/plain; charset=UTF-16")).is_some());
         assert_eq!(detect(text.as_bytes(), None), None);
+        assert_eq!(detect(b"\xff\xfeto jane.roe@example.org", None), None);
         assert_eq!(detect(b"\0\0\0\x10\0\0\0\0", None), None);
     }
 }

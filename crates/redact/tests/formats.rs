@@ -109,6 +109,51 @@ fn values_go_where_each_format_has_them() {
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"jo@exa\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"mple.com\"}}]}\n\n",
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"\"}}]}\n\n",
         ),
+        // Numbers in protobuf's JSON are strings, and readers take nothing else there.
+        (
+            JSON,
+            r#"{"attributes":[{"key":"user.ssn","value":{"intValue":"536904399"}},{"key":"n","value":{"intValue":"12"}}],"timeUnixNano":"4111111111111111111"}"#,
+            r#"{"attributes":[{"key":"user.ssn","value":{"intValue":"0"}},{"key":"n","value":{"intValue":"12"}}],"timeUnixNano":"4111111111111111111"}"#,
+        ),
+        // Documents that follow each other without a line end, or with what RFC 7464 has there.
+        (
+            JSON,
+            "{\"delta\":\"jo@exa\"}{\"delta\":\"mple.com\"}\u{1e}{\"n\":\n1}, {} and jo@example.com",
+            "{\"delta\":\"<EMAIL_ADDRESS_1>\"}{\"delta\":\"\"}\u{1e}{\"n\":\n1}, {} and <EMAIL_ADDRESS_1>",
+        ),
+        // Streams that logs have kept, as strings and as arrays of their events.
+        (
+            JSON,
+            r#"{"response":"data: {\"delta\":{\"text\":\"jo@exa\"}}\n\ndata: {\"delta\":{\"text\":\"mple.com\"}}\n\ndata: [DONE]\n"}"#,
+            r#"{"response":"data: {\"delta\":{\"text\":\"<EMAIL_ADDRESS_1>\"}}\n\ndata: {\"delta\":{\"text\":\"\"}}\n\ndata: [DONE]\n"}"#,
+        ),
+        (
+            JSON,
+            r#"{"response":"{\"response\":\"jo@exa\"}\n{\"response\":\"mple.com\"}"}"#,
+            r#"{"response":"{\"response\":\"<EMAIL_ADDRESS_1>\"}\n{\"response\":\"\"}"}"#,
+        ),
+        (
+            JSON,
+            r#"{"output":{"outputBodyJson":[{"index":0,"delta":{"text":"jo@exa"}},{"index":1,"delta":{"text":"x"}},{"index":0,"delta":{"text":"mple.com"}}]},"records":[{"events":[{"delta":{"text":"a@b"}}]},{"events":[{"delta":{"text":".com"}}]}]}"#,
+            r#"{"output":{"outputBodyJson":[{"index":0,"delta":{"text":"<EMAIL_ADDRESS_1>"}},{"index":1,"delta":{"text":"x"}},{"index":0,"delta":{"text":""}}]},"records":[{"events":[{"delta":{"text":"a@b"}}]},{"events":[{"delta":{"text":".com"}}]}]}"#,
+        ),
+        (
+            JSON,
+            r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"jo@exa\"}}]},{\"choices\":[{\"delta\":{\"content\":\"mple.com\"}}]}]"}"#,
+            r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]},{\"choices\":[{\"delta\":{\"content\":\"\"}}]}]"}"#,
+        ),
+        // A query inside a string has plus signs for spaces.
+        (
+            JSON,
+            r#"{"url":"https://example.com/?card=4242+4242+4242+4242&to=jo%40example.com"}"#,
+            r#"{"url":"https://example.com/?card=<CREDIT_CARD_1>&to=<EMAIL_ADDRESS_1>"}"#,
+        ),
+        // One value has one number, however it is written.
+        (
+            "text/plain",
+            r#"jo@example.com, jo\u0040example.com and https://example.com/jo%40example.com"#,
+            r#"<EMAIL_ADDRESS_1>, <EMAIL_ADDRESS_1> and https://example.com/<EMAIL_ADDRESS_1>"#,
+        ),
         // Forms: undone, and done again.
         (
             "application/x-www-form-urlencoded",
@@ -271,6 +316,36 @@ fn utf16_stays_utf16_and_findings_point_into_it() {
         let spans: Vec<Vec<u8>> = found.iter().map(|f| body[f.span.range()].to_vec()).collect();
         assert_eq!(spans, [MAIL.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()]);
     }
+}
+
+#[test]
+fn a_mark_of_utf16_hides_no_text_and_half_a_character_stays() {
+    let hidden = [b"\xff\xfe", format!("{{\"a\":\"to {MAIL}\"}}").as_bytes()].concat();
+    let redacted = redact(hidden, JSON);
+    assert!(redacted.bytes().ends_with(b"{\"a\":\"to <EMAIL_ADDRESS_1>\"}"));
+    let cut = [
+        b"\xff\xfe",
+        &format!("to {MAIL} \u{4e2d}")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>()[..],
+    ]
+    .concat();
+    let redacted = redact(&cut[..cut.len() - 1], "text/plain");
+    assert!(redacted.bytes().ends_with(b">\0 \0\x2d"), "{}", redacted.bytes().escape_ascii());
+    // A control character is legal in JSON where it makes out much of it.
+    assert_eq!(redact_str("\"\x7f\"", JSON), "\"\x7f\"");
+}
+
+/// What is left when a value is taken out may be read in another way than before.
+#[test]
+fn a_text_that_becomes_a_stream_is_read_as_one() {
+    let policy = || Policy { operator: Some(Operator::Remove), ..fixed() };
+    let stream = ": x\ndata: {\"delta\":\"jo@exa\"}\n\ndata: {\"delta\":\"mple.com\"}\n\n";
+    let text = format!("{MAIL}{stream}");
+    assert!(!with(policy(), &text, "text/plain").contains("exa"));
+    let nested = json!({"a": text, "b": 1}).to_string();
+    assert!(!with(policy(), &nested, JSON).contains("exa"));
 }
 
 #[test]

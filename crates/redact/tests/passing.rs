@@ -177,6 +177,28 @@ fn every_example_of_the_rules_passes_as_it_is_redacted_whole() {
     assert!(wrong.is_empty(), "{} of {seen}: {wrong:#?}", wrong.len());
 }
 
+/// Escapes and brackets of JSON inside JSON, cut at every place: what is remembered of it must go on as it was.
+#[test]
+fn arguments_cut_anywhere_pass_as_they_are_redacted_whole() {
+    let inner =
+        json!({"to": ["see \"jane.roe@example.org\" 👋", {"jane.roe@example.org": 1}]}).to_string();
+    let padding = "so it is and so it was, ".repeat(14);
+    let arguments = json!({"a": padding, "inside": inner, "b": [padding, inner]}).to_string();
+    let arguments = arguments.replace('@', "\\u0040").replace('👋', "\\ud83d\\udc4b");
+    for first in 0..24 {
+        for length in [1, 5, 24] {
+            let (head, rest) = arguments.split_at(first);
+            let pieces = rest.as_bytes().chunks(length).map(|piece| str::from_utf8(piece).unwrap());
+            let documents: Vec<Value> =
+                std::iter::once(head).chain(pieces).map(|piece| call(0, piece)).collect();
+            let body = events(&documents);
+            let (passed, _) = pass(SSE, [body.as_bytes()]);
+            let whole = redact(body, SSE);
+            assert_eq!(String::from_utf8_lossy(&passed), String::from_utf8_lossy(whole.bytes()));
+        }
+    }
+}
+
 #[test]
 fn the_first_words_do_not_wait_for_the_last() {
     let words = "the quick brown fox jumps over the lazy dog and then goes to sleep for a while "
@@ -268,6 +290,11 @@ fn encodings_are_undone_on_the_way() {
         ("deflate", zlib.finish().unwrap()),
         ("br", br),
         ("zstd", zstd::encode_all(body.as_bytes(), 3).unwrap()),
+        ("gzip, zstd", zstd::encode_all(&gzip[..], 3).unwrap()),
+        (
+            "gzip, identity, zstd, zstd",
+            zstd::encode_all(&zstd::encode_all(&gzip[..], 3).unwrap()[..], 3).unwrap(),
+        ),
     ] {
         let (out, report) = run(encoding, &data);
         assert!(out == expected, "{encoding}");
@@ -276,7 +303,24 @@ fn encodings_are_undone_on_the_way() {
     }
     let (out, report) = run("gzip", &gzip[..gzip.len() / 2]);
     assert!(report.truncated && expected.starts_with(&out[..out.len() / 2]));
-    let unknown = redactor().exchange().stream(None, Some("rot13".into())).unwrap_err();
+    let nested = zstd::encode_all(&gzip[..gzip.len() / 2], 3).unwrap();
+    let (out, report) = run("gzip, zstd", &nested);
+    assert!(report.truncated && expected.starts_with(&out[..out.len() / 2]));
+    // A bomb within a bomb: 8 GiB in a few kilobytes, refused before much of it is there.
+    let mut inner = Vec::new();
+    let mut encoder = flate2::write::GzEncoder::new(&mut inner, flate2::Compression::best());
+    for _ in 0..256 {
+        encoder.write_all(&[b' '; 1 << 20]).unwrap();
+    }
+    encoder.finish().unwrap();
+    let bomb = zstd::encode_all(&inner.repeat(32)[..], 3).unwrap();
+    let policy = Policy { max_bytes: 1 << 20, ..Policy::default() };
+    let redactor = Redactor::new(RuleSet::standard(), policy);
+    let mut stream =
+        redactor.exchange().stream(Some(SSE.into()), Some("gzip, zstd".into())).unwrap();
+    let error = stream.push(&bomb).unwrap_err();
+    assert_eq!(error.kind(), RedactErrorKind::TooLarge { limit: 1 << 20 });
+    let unknown = self::redactor().exchange().stream(None, Some("rot13".into())).unwrap_err();
     assert_eq!(unknown.kind(), RedactErrorKind::UnknownEncoding);
 }
 

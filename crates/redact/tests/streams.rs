@@ -153,6 +153,49 @@ proptest! {
 }
 
 #[test]
+fn deltas_go_on_where_their_identity_is_left_out_and_in_the_block_that_begins_them() {
+    for (events, expected) in [
+        // JSON of protobuf may leave out what is zero.
+        (
+            vec![
+                json!({"candidates": [{"index": 0, "content": {"parts": [{"text": "jane.roe@"}]}}]}),
+                json!({"candidates": [{"content": {"parts": [{"text": "exam", "thought": false}, {"text": "ple"}]}}]}),
+                json!({"candidates": [{"index": 0, "content": {"parts": [{"text": "aside", "thought": true}]}}]}),
+                json!({"candidates": [{"index": 0, "content": {"parts": [{"text": ".org"}]}}]}),
+            ],
+            vec!["<EMAIL_ADDRESS_1>", "", "", "aside", ""],
+        ),
+        (
+            vec![
+                json!({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "at jane."}}),
+                json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "roe@example.org"}}),
+                json!({"type": "content_block_start", "index": 2, "content_block": {"type": "text", "text": "no"}}),
+            ],
+            vec!["at <EMAIL_ADDRESS_1>", "", "no"],
+        ),
+    ] {
+        let redacted = redact_str(&stream(&events), "text/event-stream");
+        let mut texts = Vec::new();
+        for document in documents(&redacted) {
+            texts_of(&document, &mut texts);
+        }
+        assert_eq!(texts, expected);
+    }
+}
+
+/// What stands under `text` in a document.
+fn texts_of(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, out)),
+        Value::Object(map) => map.iter().for_each(|(key, item)| match item.as_str() {
+            Some(text) if key == "text" => out.push(text.to_owned()),
+            _ => texts_of(item, out),
+        }),
+        _ => {}
+    }
+}
+
+#[test]
 fn log_probabilities_agree_with_the_text() {
     let tokens = ["mail", " jane", ".roe", "@example", ".org", " now"];
     let content: Vec<_> = tokens

@@ -56,6 +56,19 @@ impl Path<'_> {
         self.frames.iter().rev().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
     }
 
+    /// For each array around the current value, the object it stands in and the keys from its items on, outermost
+    /// first.
+    pub(crate) fn within_arrays(
+        &self,
+    ) -> impl Iterator<Item = (Option<u32>, impl Iterator<Item = &[u8]>)> {
+        let arrays = self.frames.iter().enumerate().filter(|(_, frame)| frame.object.is_none());
+        arrays.map(|(at, _)| {
+            let around = self.frames[..at].iter().rev().find_map(|frame| frame.object);
+            let inside = self.frames[at + 1..].iter().filter_map(|f| f.key.clone());
+            (around, inside.map(|key| &self.haystack[key]))
+        })
+    }
+
     /// The keys above the current value, outermost first.
     pub(crate) fn outer_names(&self) -> impl Iterator<Item = &[u8]> {
         self.frames.iter().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
@@ -111,8 +124,17 @@ pub(crate) enum Lexed {
     /// The haystack ended inside the document, as that of a truncated body does. Everything up to
     /// the end was reported.
     Truncated,
+    /// One whole document, and something else from this offset on.
+    More(usize),
     /// Not JSON from this offset on.
     Broken(usize),
+}
+
+impl Lexed {
+    /// Whether it is one document, perhaps cut off, and nothing else.
+    pub(crate) fn is_one(self) -> bool {
+        matches!(self, Self::Whole | Self::Truncated)
+    }
 }
 
 /// The paths to the keys, strings and numbers that begin at these offsets of a document, which ascend; empty
@@ -157,7 +179,7 @@ pub(crate) fn paths_to(document: &[u8], offsets: &[usize]) -> Vec<String> {
 /// with their keys, and of a string that is open what `keep` says. `None` if it is whole or broken.
 pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let mut path = Path { haystack: document, frames: Vec::new(), objects: 0 };
-    let (lexed, expect, open) = run(&mut path, &mut Nothing);
+    let (lexed, expect, open) = run(&mut path, &mut Ignore);
     if lexed != Lexed::Truncated {
         return None;
     }
@@ -198,9 +220,10 @@ pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> O
     Some(out)
 }
 
-struct Nothing;
+/// Passes over a document, to see whether it is one.
+pub(crate) struct Ignore;
 
-impl Visit for Nothing {
+impl Visit for Ignore {
     fn key(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
     fn string(&mut self, _: &Path<'_>, _: Range<usize>, _: bool) {}
     fn scalar(&mut self, _: &Path<'_>, _: Range<usize>) {}
@@ -233,7 +256,7 @@ fn run(
             return (lexed, expect, None);
         };
         match (expect, byte) {
-            (Expect::End, _) => return (Lexed::Broken(at), expect, None),
+            (Expect::End, _) => return (Lexed::More(at), expect, None),
             (Expect::Value | Expect::ValueOrClose, b'{' | b'[') => {
                 if path.frames.len() == MAX_DEPTH {
                     return (Lexed::Broken(at), expect, None);
@@ -437,7 +460,8 @@ mod tests {
             (r#"{"a":tr"#, Lexed::Truncated),
             (r#"{"a":1,"#, Lexed::Truncated),
             (r#"{"a":1]"#, Lexed::Broken(6)),
-            ("{} x", Lexed::Broken(3)),
+            ("{} x", Lexed::More(3)),
+            ("{}{\"a\":1}", Lexed::More(2)),
             ("hello", Lexed::Broken(0)),
             ("]", Lexed::Broken(0)),
             (r#"{"a" 1}"#, Lexed::Broken(5)),

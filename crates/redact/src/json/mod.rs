@@ -7,5 +7,5 @@
 pub(crate) mod lex;
 pub(crate) mod string;
 
-pub(crate) use lex::{Lexed, Path, Visit, lex, opening, paths_to};
-pub(crate) use string::{Decoded, OffsetMap, decode, escape_into};
+pub(crate) use lex::{Ignore, Lexed, Path, Visit, lex, opening, paths_to};
+pub(crate) use string::{Decoded, OffsetMap, decode, escape_into, whole_escapes};

@@ -70,6 +70,26 @@ pub(crate) fn decode(raw: &[u8]) -> Decoded<'_> {
     Decoded { text: Cow::Owned(text), map }
 }
 
+/// The length of a raw JSON string without an escape at its end that is cut, or a half of a pair that waits
+/// for its other half.
+pub(crate) fn whole_escapes(raw: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &raw[at..]) {
+        at += found;
+        let length = match escape_at(&raw[at..]) {
+            Some((code, 6)) if (0xd800..0xdc00).contains(&code) && raw.len() - at < 12 => {
+                return at;
+            }
+            Some((_, length)) => length,
+            // Six characters at most: what has less behind it may go on.
+            None if raw.len() - at < 6 => return at,
+            None => 1,
+        };
+        at += length;
+    }
+    raw.len()
+}
+
 /// Appends text as it must stand inside a JSON string.
 pub(crate) fn escape_into(out: &mut Vec<u8>, text: &[u8]) {
     for &byte in text {
@@ -157,6 +177,24 @@ mod tests {
             assert_eq!(decode(raw.as_bytes()).text, text.as_bytes(), "{raw}");
         }
         assert_eq!(&*decode(br"\ud83d").text, b"\xed\xa0\xbd");
+    }
+
+    #[test]
+    fn cut_escapes_are_told() {
+        for (raw, whole) in [
+            (r"plain", 5),
+            (r"a\n", 3),
+            (r"a\", 1),
+            (r"a\\", 3),
+            (r"\u0040\u00", 6),
+            (r"\ud83d", 0),
+            (r"\ud83d\udc", 0),
+            (r"\ud83d\udc4b", 12),
+            (r"\ud83d and more of it", 21),
+            (r"\q and more of it", 17),
+        ] {
+            assert_eq!(whole_escapes(raw.as_bytes()), whole, "{raw}");
+        }
     }
 
     #[test]

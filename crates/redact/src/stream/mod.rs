@@ -20,7 +20,7 @@ use crate::edit::{Edit, apply_within};
 use crate::encoding::Decoder;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
-use crate::explore::{Carried, explore_units};
+use crate::explore::Carried;
 use crate::hits::Hit;
 use crate::redactor::{ExchangeRedactor, MAX_PASSES};
 use crate::report::{Format, Report};
@@ -31,9 +31,6 @@ pub(crate) use units::Units;
 
 /// What is held is looked at again when it has grown by one part in so many.
 const PATIENCE: usize = 8;
-
-/// So many encoded bytes are undone at once: they may be a thousand times that.
-const SLICE: usize = 4 << 10;
 
 /// Redacts one body of an exchange while it passes.
 ///
@@ -69,6 +66,8 @@ const SLICE: usize = 4 << 10;
 pub struct StreamRedactor {
     exchange: ExchangeRedactor,
     decoder: Decoder,
+    /// How many bytes have come of it.
+    decoded: usize,
     content_type: Option<String>,
     taken: Option<Taken>,
     /// What has come and not gone.
@@ -105,6 +104,7 @@ impl ExchangeRedactor {
             standard: self.rules().digest() == RuleSet::standard().digest(),
             exchange: self,
             decoder,
+            decoded: 0,
             content_type,
             taken: None,
             held: Zeroizing::default(),
@@ -131,19 +131,28 @@ impl StreamRedactor {
     ///
     /// # Errors
     ///
-    /// If the encoding is damaged, more is held than the policy allows, or what is ready does not come out clean. What
+    /// If the encoding is damaged, more is held or has been decompressed than the policy allows, or what is ready does not come out clean. What
     /// has not come out must then not go on, and nothing else may be pushed.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, RedactError> {
         let mut out = Vec::new();
-        for slice in bytes.chunks(SLICE) {
-            self.decoder.push(slice, &mut self.held)?;
-            self.take(&mut out, false)?;
-            let limit = self.exchange.policy().limit();
-            if self.held.len() > limit {
-                return Err(RedactError::new(RedactErrorKind::TooLarge { limit }));
-            }
-        }
+        let mut decoder = std::mem::take(&mut self.decoder);
+        decoder.push(bytes, &mut |slice| self.take_in(slice, &mut out))?;
+        self.decoder = decoder;
         Ok(out)
+    }
+
+    /// Takes bytes with their encodings undone.
+    fn take_in(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RedactError> {
+        self.held.extend_from_slice(bytes);
+        self.decoded += bytes.len();
+        self.take(out, false)?;
+        let limit = self.exchange.policy().limit();
+        // What is sent as it is may go on for ever; a bomb would.
+        let bomb = self.report.decoded_from.is_some() && self.decoded > limit;
+        if self.held.len() > limit || bomb {
+            return Err(RedactError::new(RedactErrorKind::TooLarge { limit }));
+        }
+        Ok(())
     }
 
     /// Ends the stream: returns what was still held, and the report on all of it.
@@ -153,7 +162,8 @@ impl StreamRedactor {
     /// As [`push`](Self::push).
     pub fn finish(mut self) -> Result<(Vec<u8>, Report), RedactError> {
         let mut out = Vec::new();
-        self.report.truncated |= self.decoder.finish(&mut self.held)?;
+        let mut decoder = std::mem::take(&mut self.decoder);
+        self.report.truncated |= decoder.finish(&mut |slice| self.take_in(slice, &mut out))?;
         self.take(&mut out, true)?;
         if self.taken == Some(Taken::Whole) {
             let body = CapturedBody::new(std::mem::take(&mut *self.held), self.content_type, None);
@@ -204,7 +214,7 @@ impl StreamRedactor {
         let mut going: Option<(usize, usize)> = None;
         for _ in 0..MAX_PASSES {
             let carried = std::mem::take(&mut self.carried);
-            let explored = explore_units(&text, units, &ends, self.exchange.paths(), carried);
+            let explored = self.exchange.explore_units(&text, units, &ends, carried);
             let mut hits = self.exchange.find(&explored, None);
             self.exchange.echo(&explored, &mut hits, None);
             let placed = hits.placed(&explored.reading, false);
@@ -242,20 +252,29 @@ impl StreamRedactor {
             let redacted = rebuild(units, &text, until, &edits);
             going = Some((count, redacted.len()));
             self.carried = explored.into_carried();
-            // Of the units that go, only the last end is of use by now.
-            ends = ends
-                .iter()
-                .enumerate()
-                .map(
-                    |(at, end)| {
-                        if at < count { redacted.len() } else { end - until + redacted.len() }
-                    },
-                )
-                .collect();
+            ends = moved(&ends, until, redacted.len(), &edits);
             text = Zeroizing::new([&redacted[..], &text[until..]].concat());
         }
         Err(RedactError::new(RedactErrorKind::Unsettled))
     }
+}
+
+/// Where units end when those up to an offset have been edited. Frames find their own ends.
+fn moved(ends: &[usize], until: usize, redacted: usize, edits: &[Edit]) -> Vec<usize> {
+    let mut edits = edits.iter().peekable();
+    let (mut gone, mut come) = (0, 0);
+    ends.iter()
+        .map(|&end| {
+            if end >= until {
+                return end - until + redacted;
+            }
+            while let Some(edit) = edits.next_if(|edit| edit.range.end <= end) {
+                gone += edit.range.len();
+                come += edit.with.len();
+            }
+            (end + come - gone).min(redacted)
+        })
+        .collect()
 }
 
 /// The units up to an offset, with edits applied.
@@ -263,5 +282,18 @@ fn rebuild(units: Units, text: &[u8], until: usize, edits: &[Edit]) -> Vec<u8> {
     match units {
         Units::Frames => event_stream::rebuild(&text[..until], edits),
         _ => apply_within(text, 0..until, edits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_end_where_edits_have_moved_them() {
+        let edit = |start, end, with: &str| Edit { range: start..end, with: with.into() };
+        let edits = [edit(2, 4, "abcde"), edit(12, 18, "")];
+        assert_eq!(moved(&[10, 20, 30], 20, 17, &edits), [13, 17, 27]);
+        assert_eq!(apply_within(&[b' '; 20], 0..20, &edits).len(), 17);
     }
 }

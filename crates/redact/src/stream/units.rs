@@ -3,6 +3,7 @@
 use crate::attachment;
 use crate::event_stream;
 use crate::explore::guess;
+use crate::otlp;
 use crate::report::Format;
 use crate::utf16;
 
@@ -56,7 +57,7 @@ pub(super) fn taken(
         Some(Format::Sse) => return Some(Taken::Units(Units::Events)),
         Some(Format::Ndjson) => return Some(Taken::Units(Units::Lines)),
         Some(Format::EventStream) => return Some(Taken::Units(Units::Frames)),
-        Some(Format::Multipart | Format::Form | Format::Binary | Format::Unread) => {
+        Some(Format::Multipart | Format::Form | Format::Otlp | Format::Binary | Format::Unread) => {
             return Some(Taken::Whole);
         }
         Some(Format::Json | Format::Text) | None => {}
@@ -65,7 +66,7 @@ pub(super) fn taken(
         return None;
     }
     let head = &body[..body.len().min(LOOK)];
-    if utf16::detect(head, content_type).is_some() {
+    if utf16::detect(head, content_type).is_some() || otlp::begins(head) {
         return Some(Taken::Whole);
     }
     let units = match guess(head) {
