@@ -17,7 +17,7 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
     let number = bytes
         .iter()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'T' | b'Z'));
-    let link = bytes.windows(3).any(|window| window == b"://");
+    let link = bytes.windows(3).any(|window| window == b"://") || bytes.starts_with(b"arn:aws");
     unknown_if(
         long_enough
             && !number
@@ -26,6 +26,16 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
             && !is_name(bytes)
             && entropy(bytes) >= floor,
     )
+}
+
+/// A secret of capitals, small letters and digits: what hashes, row keys and ids, of one case, are not.
+pub(super) fn mixed_secret(bytes: &[u8]) -> Verdict {
+    let has = |kind: fn(&u8) -> bool| bytes.iter().any(kind);
+    if has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit) {
+        secret(bytes)
+    } else {
+        Verdict::Invalid
+    }
 }
 
 /// What follows `Authorization: Bearer` or `Basic`.
@@ -57,6 +67,7 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
             && (digits || signs)
             && !code
             && !is_placeholder(bytes)
+            && !is_date(bytes)
             && !is_dotted_name(bytes),
     )
 }
@@ -111,6 +122,15 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 /// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
 const LONG: usize = 96;
 
+/// Whether the text is a time stamp: `2024-05-01T12:00:00Z`.
+fn is_date(bytes: &[u8]) -> bool {
+    bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
 /// Whether the text holds a variable of a shell, a template or a format string.
 fn has_expansion(bytes: &[u8]) -> bool {
     bytes
@@ -122,8 +142,13 @@ fn has_expansion(bytes: &[u8]) -> bool {
 /// `projects/demo/secrets/db`, `getUserById2`, `gpt-4o-2024-08-06`.
 fn is_name(bytes: &[u8]) -> bool {
     bytes
-        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'='))
-        .all(|part| is_stump(part) || is_word(part))
+        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'=' | b'+'))
+        .all(|part| is_stump(part) || is_number(part) || is_word(part))
+}
+
+/// A date, a version, the number of an account.
+fn is_number(part: &[u8]) -> bool {
+    part.len() <= 14 && part.iter().all(u8::is_ascii_digit)
 }
 
 /// Eight characters or fewer that need no vowels to be a name: `v2`, `4o`, `nl80211`, `Mon`, `2024`.
@@ -288,8 +313,16 @@ mod tests {
                 "https://x.test/a1b2c3d4",
                 "short1",
                 "aaaaaaaabbbbbbbb",
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+                "Ctrl+Shift+P",
                 "",
             ],
+        );
+        all(mixed_secret, Verdict::Unknown, &["Zm9vYmFy8Kq2LmX0"]);
+        all(
+            mixed_secret,
+            Verdict::Invalid,
+            &["9f86d081884c7d659a2feaa0c55ad015", "getUserRecord2"],
         );
     }
 
@@ -316,6 +349,7 @@ mod tests {
                 "changeme1",
                 "a1",
                 "user->pass1",
+                "2024-05-01T12:00:00Z",
                 "",
             ],
         );
