@@ -53,13 +53,17 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
     let letters = bytes.iter().any(u8::is_ascii_alphabetic) || !bytes.is_ascii();
     let digits = bytes.iter().any(u8::is_ascii_digit);
     let signs = bytes.iter().any(|byte| b"!@#$%^&*?+=~".contains(byte));
-    // A call, an index, a shell or template expansion, a regular expression.
-    let code = matches!(
-        bytes.first(),
-        Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
-    ) || bytes.iter().any(|byte| b"()[]{}<>|".contains(byte))
+    // `!secret db`, `!Ref Parameter`: a tag of YAML.
+    let tag = matches!(bytes, [b'!', rest @ ..] if rest.iter().all(|&byte| byte.is_ascii_alphabetic() || byte == b'-'));
+    // A call, an index, a shell or template expansion, a regular expression, a path or URL.
+    let code = tag
+        || matches!(
+            bytes.first(),
+            Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
+        )
+        || bytes.iter().any(|byte| b"()[]{}<>|".contains(byte))
         || bytes.windows(2).any(|pair| {
-            matches!(pair, b"==" | b"!=" | b"&&" | b"->" | b"::" | b"=>" | b"//" | b"$_")
+            matches!(pair, b"==" | b"!=" | b"&&" | b"->" | b"::" | b"=>" | b"//" | b":/" | b"$_")
         });
     unknown_if(
         bytes.len() >= 6
@@ -349,6 +353,8 @@ mod tests {
                 "changeme1",
                 "a1",
                 "user->pass1",
+                "!vault-encrypted",
+                "ssm:/prod/db/pass2",
                 "2024-05-01T12:00:00Z",
                 "",
             ],
