@@ -22,6 +22,7 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
         long_enough
             && !number
             && !link
+            && !is_alphabet(bytes)
             && !is_placeholder(bytes)
             && !is_name(bytes)
             && entropy(bytes) >= floor,
@@ -126,6 +127,11 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 /// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
 const LONG: usize = 96;
 
+/// Whether the text is the alphabet, or some of it: `abcdefghijklmnop`.
+fn is_alphabet(bytes: &[u8]) -> bool {
+    bytes.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
+}
+
 /// Whether the text is a time stamp: `2024-05-01T12:00:00Z`.
 fn is_date(bytes: &[u8]) -> bool {
     bytes.len() >= 10
@@ -196,8 +202,58 @@ fn is_word(part: &[u8]) -> bool {
         ..24 => 9,
         _ => 8,
     };
-    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels * 5 >= letters
+    runs_of_digits <= 2
+        && in_words * 10 >= part.len() * share
+        && vowels * 5 >= letters
+        && sounds_like_words(part)
 }
+
+/// Whether at most one in six pairs of letters is one that words hardly have.
+///
+/// Of random letters more than half are. Where a small letter meets a capital another word begins.
+fn sounds_like_words(part: &[u8]) -> bool {
+    let (mut pairs, mut odd) = (0, 0);
+    for pair in part.windows(2) {
+        let joint = pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+        if !joint && pair.iter().all(u8::is_ascii_alphabetic) {
+            let first = usize::from(pair[0].to_ascii_lowercase() - b'a');
+            pairs += 1;
+            odd += usize::from(!FOLLOWERS[first].contains(&pair[1].to_ascii_lowercase()));
+        }
+    }
+    odd * 6 <= pairs
+}
+
+/// What follows each letter of the alphabet in words: the pairs that make up 98.5 % of those in English
+/// documentation and source, 386 of 676.
+const FOLLOWERS: [&[u8]; 26] = [
+    b"abcdefghiklmnprstuvwxyz",  // a
+    b"abcdefgijlmnoprstuy",      // b
+    b"abcdefhiklmoprstuy",       // c
+    b"abcdefgilmnoprstuy",       // d
+    b"abcdefghiklmnopqrstuvwxy", // e
+    b"acdefilorstuy",            // f
+    b"aceghilmnorstu",           // g
+    b"adeilmnorstuy",            // h
+    b"abcdefgklmnoprstvxz",      // i
+    b"aeou",                     // j
+    b"adegilnostu",              // k
+    b"abcdefgiklmnopstuvy",      // l
+    b"abdeilmnopstuy",           // m
+    b"abcdefghiklmnoprstuvy",    // n
+    b"abcdefgijklmnoprstuvwxy",  // o
+    b"acdeghikloprstuy",         // p
+    b"lu",                       // q
+    b"abcdefgiklmnoprstuvwy",    // r
+    b"acdefghiklmnopqrstuvwy",   // s
+    b"abcdefhilmnoprstuwxy",     // t
+    b"abcdefgilmnoprstx",        // u
+    b"aeio",                     // v
+    b"aehilnors",                // w
+    b"aceimpst",                 // x
+    b"aeilmnopst",               // y
+    b"aeio",                     // z
+];
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
 fn is_dotted_name(bytes: &[u8]) -> bool {
@@ -296,6 +352,9 @@ mod tests {
             &[
                 "9f86d081884c7d659a2feaa0c55ad015",
                 "bajut86j2iohxbdxq0vtzs7cojpkph",
+                "QYxehTEEqlGaOPZG5bPERVcIPoXFQMiP",
+                "hLYZhktGKKgJFADIWaUdpBip7Wap50wp",
+                "rLaFKWAKdivBOAeBpJHx",
                 "Zm9vYmFy8Kq2LmX0",
                 "hT7!kQ2z9w",
                 "3b241101-e2bb-4255-8caf-4136c566a962",
@@ -319,6 +378,7 @@ mod tests {
                 "aaaaaaaabbbbbbbb",
                 "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
                 "Ctrl+Shift+P",
+                "abcdefghijklmnopqrstuvwxyz",
                 "",
             ],
         );
