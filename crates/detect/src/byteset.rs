@@ -13,7 +13,13 @@ impl ByteSet {
     }
 
     pub(crate) fn insert_range(&mut self, first: u8, last: u8) {
-        (first..=last).for_each(|byte| self.insert(byte));
+        for (word, bits) in (0u8..).zip(&mut self.0) {
+            let (from, to) = (word << 6, word << 6 | 63);
+            let (first, last) = (first.max(from), last.min(to));
+            if first <= last {
+                *bits |= u64::MAX >> (63 - (last - first)) << (first - from);
+            }
+        }
     }
 
     pub(crate) fn contains(&self, byte: u8) -> bool {
@@ -41,6 +47,10 @@ impl ByteSet {
 
     pub(crate) fn union(self, other: Self) -> Self {
         Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
+
+    pub(crate) fn intersection(self, other: Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
     pub(crate) fn minus(self, other: Self) -> Self {

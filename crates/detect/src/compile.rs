@@ -32,8 +32,10 @@ pub(crate) struct Matcher {
     pub(crate) shape_at_start: Option<Vec<ByteSet>>,
     /// Where a match may start that starts with a letter or digit of ASCII.
     pub(crate) starts: Starts,
-    /// Of the literals of a prefix, those that a match goes on after with something else than a letter or digit.
-    pub(crate) closed: Vec<bool>,
+    /// How many digits stand in the first [`NEEDED_WITHIN`] bytes of a match at least.
+    pub(crate) needed: usize,
+    /// What the places behind each literal of the gate admit, until they are part of a layer.
+    pub(crate) tails: Vec<Vec<ByteSet>>,
     /// How far behind the start of every match a digit stands at most, if that is near and known.
     pub(crate) digit_within: Option<usize>,
     forbidden_before: ByteSet,
@@ -128,6 +130,7 @@ impl Matcher {
         let mut gate = gate::choose(&hir, &nfa, &shape, rule, starts);
         let mut lead = (0, 0);
         let mut behind_lead = None;
+        let mut led = None;
         if matches!(gate, Gate::Open | Gate::Shape | Gate::Keywords)
             && let Some((min, max, rest)) = gate::split_lead(&hir)
         {
@@ -139,6 +142,7 @@ impl Matcher {
                 Gate::Prefix(_) | Gate::Inner { .. } | Gate::InnerShape { .. } | Gate::Shape
             ) {
                 (gate, lead, behind_lead) = (better, (min, max), Some(rest_shape));
+                led = Some(rest_nfa);
                 starts = Starts::Anywhere;
             }
         }
@@ -153,12 +157,15 @@ impl Matcher {
             }
             _ => None,
         };
-        let ends = |text: &Vec<u8>| {
-            let joins = |after: ByteSet| after.iter().any(|byte| byte.is_ascii_alphanumeric());
-            starts == Starts::Word && shape::after(&nfa, text).is_some_and(|after| !joins(after))
-        };
-        let closed = match &gate {
-            Gate::Prefix(literals) => literals.iter().map(ends).collect(),
+        let is_near = properties.maximum_len().is_some_and(|len| len <= NEEDED_WITHIN);
+        let of_value = if is_near { rule.min_digits as usize } else { 0 };
+        let needed = signal::digits_within(&hir, NEEDED_WITHIN).max(of_value);
+        let tails = match &gate {
+            Gate::Prefix(literals) => {
+                let nfa = led.as_ref().unwrap_or(&nfa);
+                literals.iter().map(|literal| shape::behind(nfa, literal)).collect()
+            }
+            Gate::Inner { literals, tail, .. } => vec![tail.clone(); literals.len()],
             _ => Vec::new(),
         };
         Ok(Self {
@@ -166,7 +173,8 @@ impl Matcher {
             boundary: rule.boundary(),
             forbidden_before: rule.boundary().forbidden_before(),
             starts,
-            closed,
+            tails,
+            needed,
             digit_within,
             gate,
             lead,
@@ -260,6 +268,9 @@ pub(crate) fn reason(error: &regex_syntax::Error) -> String {
         _ => "not a regular expression".to_owned(),
     }
 }
+
+/// Where digits are counted that a match must hold.
+pub(crate) const NEEDED_WITHIN: usize = 72;
 
 /// How far a digit is looked for that a match cannot do without.
 const FAR_DIGIT: usize = 96;

@@ -30,6 +30,8 @@ pub(crate) struct Layer {
     pub(crate) lexicon: Lexicon,
     /// The literals that are context words or keywords, for the names of fields.
     pub(crate) in_field: FieldIndex,
+    /// What the places behind anchors admit: most words of prose that are also an anchor are told by these.
+    tails: Vec<Box<[ByteSet]>>,
     /// What else is looked for in every byte of the text.
     pub(crate) windows: Windows,
     /// What each window is a part of.
@@ -80,6 +82,9 @@ impl FieldIndex {
 pub(crate) struct Reaching {
     pub(crate) shapes: Shapes,
     pub(crate) reach: usize,
+    /// How many digits stand in the first [`NEEDED_WITHIN`](crate::compile::NEEDED_WITHIN) bytes of any rule's match
+    /// at least.
+    pub(crate) needed: usize,
 }
 
 /// Tables of one kind: of the rules that are always looked for, and of the weak ones.
@@ -129,12 +134,20 @@ pub(crate) enum Entry {
     Inner { rule: u32, ahead: usize },
 }
 
+/// A rule that a literal is an anchor of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnchorOf {
+    pub(crate) rule: u32,
+    /// The number of its [tail](Layer::tails).
+    tail: u32,
+}
+
 /// A literal, in lower case, and who waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Literal {
     pub(crate) text: Vec<u8>,
     /// The rules whose gate it is; their candidates come from where it stands.
-    pub(crate) anchor_of: Vec<u32>,
+    pub(crate) anchor_of: Vec<AnchorOf>,
     /// The rules whose gate is their keywords, and it is one.
     pub(crate) keyword_of: Vec<u32>,
     /// Its number as a context word, if it is one.
@@ -162,7 +175,8 @@ impl Layer {
             let source = rule.source();
             let syntax = &source.syntax;
             word_bytes += check_words(source, limits, word_bytes)?;
-            let matcher = Matcher::new(source, limits)?;
+            let mut matcher = Matcher::new(source, limits)?;
+            let tails = std::mem::take(&mut matcher.tails);
             bytes += matcher.bytes;
             if bytes > limits.compiled_bytes {
                 let mend = "the rules together compile to more than the limit; remove some";
@@ -215,10 +229,10 @@ impl Layer {
                     open.push(number);
                 }
                 Gate::Prefix(list) => {
-                    literals.anchors(list, number, matcher.starts, &matcher.closed);
+                    literals.anchors(list, number, matcher.starts, &tails);
                 }
                 Gate::Inner { literals: list, .. } => {
-                    literals.anchors(list, number, Starts::Anywhere, &[]);
+                    literals.anchors(list, number, Starts::Anywhere, &tails);
                 }
                 Gate::InnerShape { shape, ahead, .. } => windows.inner(shape, *ahead, number),
                 Gate::Keywords => by_keyword.push(number),
@@ -266,6 +280,7 @@ impl Layer {
                 literals.at(&keyword.as_bytes().to_ascii_lowercase()).keyword_of.push(rule);
             }
         }
+        let tails = literals.tails.into_list();
         let literals = literals.list;
         let lexicon = Lexicon::new(literals.iter().map(Literal::headed));
         for (number, literal) in (0u32..).zip(&literals) {
@@ -278,6 +293,7 @@ impl Layer {
             in_field: FieldIndex::new(&literals),
             literals,
             lexicon,
+            tails,
             windows: Windows::new(&windows.windows),
             entries: windows.entries,
             digits: ByContext::new(tables.digits),
@@ -294,6 +310,16 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// Whether a match of the rule may go on as the text does where its literal ends.
+    #[inline]
+    pub(crate) fn may_go_on(&self, anchor: AnchorOf, text: &[u8], end: usize) -> bool {
+        let tail = &self.tails[anchor.tail as usize];
+        let text = text.get(end..end + tail.len());
+        text.is_some_and(|text| tail.iter().zip(text).all(|(set, &byte)| set.contains(byte)))
+    }
+}
+
 /// The tables of shapes while they are filled; of those by context, the first are for rules without it.
 #[derive(Default)]
 struct Tables {
@@ -307,16 +333,19 @@ struct Tables {
 struct ReachingBuilder {
     shapes: shapes::Builder,
     reach: usize,
+    needed: Option<usize>,
 }
 
 impl ReachingBuilder {
     fn add(&mut self, rule: u32, matcher: &Matcher, reach: usize) {
         self.shapes.add(rule, matcher);
         self.reach = self.reach.max(reach);
+        self.needed = self.needed.or(Some(usize::MAX)).min(Some(matcher.needed));
     }
 
     fn build(self) -> Reaching {
-        Reaching { shapes: self.shapes.build(), reach: self.reach }
+        let needed = self.needed.unwrap_or(0);
+        Reaching { shapes: self.shapes.build(), reach: self.reach, needed }
     }
 }
 
@@ -370,15 +399,36 @@ const CHAR: usize = 3;
 struct Literals {
     numbers: BTreeMap<Vec<u8>, u32>,
     list: Vec<Literal>,
+    tails: Tails,
+}
+
+/// Tails, numbered.
+#[derive(Default)]
+struct Tails(BTreeMap<Box<[ByteSet]>, u32>);
+
+impl Tails {
+    fn number(&mut self, tail: &[ByteSet]) -> u32 {
+        let fresh = u32::try_from(self.0.len()).expect("limits keep literals few");
+        *self.0.entry(tail.into()).or_insert(fresh)
+    }
+
+    fn into_list(self) -> Vec<Box<[ByteSet]>> {
+        let mut list: Vec<_> = self.0.into_iter().collect();
+        list.sort_unstable_by_key(|&(_, number)| number);
+        list.into_iter().map(|(tail, _)| tail).collect()
+    }
 }
 
 impl Literals {
-    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts, closed: &[bool]) {
-        for (at, text) in list.iter().enumerate() {
+    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts, tails: &[Vec<ByteSet>]) {
+        for (text, tail) in list.iter().zip(tails) {
+            let joins = |set: &ByteSet| set.iter().any(|byte| byte.is_ascii_alphanumeric());
+            let may_go_on = starts != Starts::Word || tail.first().is_none_or(joins);
+            let tail = self.tails.number(tail);
             let literal = self.at(text);
-            literal.anchor_of.push(rule);
+            literal.anchor_of.push(AnchorOf { rule, tail });
             literal.starts = literal.starts.max(starts);
-            literal.may_go_on |= !closed.get(at).is_some_and(|&closed| closed);
+            literal.may_go_on |= may_go_on;
         }
     }
 

@@ -9,11 +9,13 @@
 //! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
 //! known by four bytes of such (*lead*).
 
-use crate::prefilter::{Word, Words};
+use crate::prefilter::{ROOM, Word, Words};
 
 /// Literals, in lower case, by their words.
 #[derive(Debug, Default)]
 pub(crate) struct Lexicon {
+    /// The [`gate`]s of all literals' words.
+    gates: Gates,
     /// Two bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
     /// filters, 2009).
     bits: Vec<u64>,
@@ -25,18 +27,30 @@ pub(crate) struct Lexicon {
     first_shift: u32,
     /// In order of their hashes.
     entries: Vec<Entry>,
-    texts: Vec<Box<[u8]>>,
-    has_begun: bool,
+    /// The texts of the literals, one after the other.
+    texts: Vec<u8>,
     has_humps: bool,
     has_leads: bool,
 }
 
+/// As small as it can be, since every look at one may be a miss in the nearest cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     hash: u64,
-    /// The literal's number and how far behind its start the word begins.
+    /// The literal's number.
     literal: u32,
-    offset: u32,
+    /// Where its text stands among the texts, how long it is, and how far behind its start the word begins.
+    text: u32,
+    len: u16,
+    offset: u16,
+}
+
+/// A set of hashes.
+#[derive(Debug, Default)]
+struct Gates {
+    bits: Vec<u64>,
+    /// How far to shift a hash for the number of a bit.
+    shift: u32,
 }
 
 /// By what a literal is known.
@@ -110,7 +124,7 @@ impl Headed<'_> {
 
 /// About how often a word stands in text, for each byte.
 fn whole_chance(word: &[u8]) -> f32 {
-    let is_common = COMMON.split(' ').any(|common| common.as_bytes() == word);
+    let is_common = COMMON.binary_search_by(|common| common.as_bytes().cmp(word)).is_ok();
     if is_common { 0.002 } else { 0.2 * chance(word) }
 }
 
@@ -128,12 +142,19 @@ fn chance(bytes: &[u8]) -> f32 {
 /// What is as frequent as this is not worth a look.
 const SELDOM: f32 = 0.0015;
 
-/// Words that prose and code are full of.
-const COMMON: &str = "the of and to in is for that this with are from not was have you be or as at by on it an if no \
-    but all can new use file code return line data time key name test type value user number address link read write \
-    first last default server client group version set get your his her let do my its into will more than when \
-    then here there them our out one two run see list text page full home long short open close start end call \
-    back part port work state order status global local internal public private windows license license";
+/// Words that prose and code are full of, in order.
+#[rustfmt::skip]
+const COMMON: [&str; 105] = [
+    "address", "all", "an", "and", "are", "as", "at", "back", "be", "but", "by", "call", "can",
+    "client", "close", "code", "data", "default", "do", "end", "file", "first", "for", "from",
+    "full", "get", "global", "group", "have", "her", "here", "his", "home", "if", "in", "internal",
+    "into", "is", "it", "its", "key", "last", "let", "license", "line", "link", "list", "local",
+    "long", "more", "my", "name", "new", "no", "not", "number", "of", "on", "one", "open", "or",
+    "order", "our", "out", "page", "part", "port", "private", "public", "read", "return", "run",
+    "see", "server", "set", "short", "start", "state", "status", "test", "text", "than", "that",
+    "the", "them", "then", "there", "this", "time", "to", "two", "type", "use", "user", "value",
+    "version", "was", "when", "will", "windows", "with", "work", "write", "you", "your",
+];
 
 /// How many bytes from where a word begins count for a literal that has as many.
 const BEGUN: [usize; 2] = [6, 4];
@@ -148,18 +169,17 @@ impl Lexicon {
         let mut lexicon = Self::default();
         let mut gates = Vec::new();
         for (number, literal) in (0u32..).zip(literals) {
-            lexicon.texts.push(Box::from(literal.text));
             let Some(key) = literal.key() else { continue };
             let (start, hash) = match key {
                 Key::Whole { start, end } => {
-                    let len = end - start;
-                    (start, whole(first_bytes(&literal.text[start..end]), len))
+                    let (bytes, len) = (first_bytes(&literal.text[start..end]), end - start);
+                    gates.push(gate(bytes, len));
+                    (start, whole(bytes, len))
                 }
                 Key::Begun { start, len } => {
-                    lexicon.has_begun = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
                     let bytes = first_bytes(&literal.text[start..]);
-                    gates.push(gate(bytes));
+                    gates.push(gate(bytes, word_len(&literal.text[start..])));
                     (start, begun(bytes, len))
                 }
                 Key::Lead { start } => {
@@ -167,19 +187,29 @@ impl Lexicon {
                     (start, lead(first_bytes(&literal.text[start..])))
                 }
             };
-            let offset = u32::try_from(start).expect("literals are short");
-            lexicon.entries.push(Entry { hash, literal: number, offset });
+            const SHORT: &str = "literals are short";
+            lexicon.entries.push(Entry {
+                hash,
+                literal: number,
+                text: u32::try_from(lexicon.texts.len()).expect("limits keep literals few"),
+                len: u16::try_from(literal.text.len()).expect(SHORT),
+                offset: u16::try_from(start).expect(SHORT),
+            });
+            lexicon.texts.extend_from_slice(literal.text);
         }
         lexicon.entries.sort_unstable();
+        gates.sort_unstable();
+        gates.dedup();
+        lexicon.gates = Gates::new(&gates);
         // Two words for each hash, in at most sixteen kilobytes, half of the nearest cache.
         let log = (2 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(1, 11);
         lexicon.shift = 64 - log;
         lexicon.bits = vec![0; 1 << log];
         let first_log = log + 1;
         lexicon.first_shift = 64 - first_log;
-        let of_entries = lexicon.entries.iter().map(|entry| entry.hash);
-        let hashes: Vec<u64> = of_entries.chain(gates).collect();
-        hashes.into_iter().for_each(|hash| lexicon.hold(hash));
+        for entry in &lexicon.entries {
+            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= two_bits(entry.hash);
+        }
         let shift = lexicon.first_shift;
         lexicon.first = (0..=1u64 << first_log)
             .map(|bucket| lexicon.entries.partition_point(|entry| entry.hash >> shift < bucket))
@@ -189,63 +219,74 @@ impl Lexicon {
     }
 
     /// Calls `found` with the start and the number of every literal that one of the gathered words belongs to.
-    #[inline]
+    ///
+    /// Of the words nearly all are let go without a branch that would depend on them: those branches could not be
+    /// predicted, and cost more than all else.
     pub(crate) fn find(&self, haystack: &[u8], words: &Words, mut found: impl FnMut(usize, u32)) {
         if self.entries.is_empty() {
             return;
         }
-        for word in words.words() {
-            self.find_word(haystack, word, &mut found);
+        let mut kept = [0u16; ROOM];
+        let mut count = 0;
+        for (number, word) in (0..ROOM as u16).zip(words.words()) {
+            let bytes = bytes_at(haystack, word.start);
+            kept[count % ROOM] = number;
+            count += usize::from(self.gates.may_hold(gate(bytes, word.end - word.start)));
+        }
+        for &number in &kept[..count] {
+            self.look_at(haystack, words.word(number.into()), &mut found);
         }
         if self.has_humps {
-            for &at in words.humps() {
-                self.find_begun(haystack, at, bytes_at(haystack, at), &mut found);
+            let mut count = 0;
+            for (number, &at) in (0..ROOM as u16).zip(words.humps()) {
+                let bytes = bytes_at(haystack, at);
+                kept[count % ROOM] = number;
+                count +=
+                    usize::from(self.gates.may_hold(gate(bytes, word_len(&bytes.to_le_bytes()))));
+            }
+            for &number in &kept[..count] {
+                let at = words.humps()[usize::from(number)];
+                let bytes = bytes_at(haystack, at);
+                self.look_for(haystack, at, BEGUN.map(|len| begun(bytes, len)), &mut found);
             }
         }
         if self.has_leads {
             for &at in words.leads() {
-                let hash = lead(bytes_at(haystack, at));
-                if self.may_hold(hash) {
-                    self.look(haystack, at, hash, &mut found);
-                }
+                self.look_for(haystack, at, [lead(bytes_at(haystack, at))], &mut found);
             }
         }
     }
 
-    #[inline(always)]
-    fn find_word(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
+    #[inline]
+    fn look_at(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
         let len = word.end - word.start;
         let bytes = bytes_at(haystack, word.start);
         let hash = whole(bytes & KEEP[len.min(HASHED)], len);
-        if self.may_hold(hash) {
-            self.look(haystack, word.start, hash, found);
-        }
-        if self.has_begun {
-            self.find_begun(haystack, word.start, bytes, found);
-        }
+        self.look_for(
+            haystack,
+            word.start,
+            [hash, begun(bytes, BEGUN[0]), begun(bytes, BEGUN[1])],
+            found,
+        );
     }
 
-    #[inline(always)]
-    fn find_begun(
+    #[inline]
+    fn look_for<const N: usize>(
         &self,
         haystack: &[u8],
         at: usize,
-        bytes: u64,
+        hashes: [u64; N],
         found: &mut impl FnMut(usize, u32),
     ) {
-        // Whether any literal begins so at all, however many bytes count.
-        if self.may_hold(gate(bytes)) {
-            for len in BEGUN {
-                let hash = begun(bytes, len);
-                if self.may_hold(hash) {
+        // One branch for all of them, as each is seldom there.
+        let held = hashes.map(|hash| self.may_hold(hash));
+        if held.iter().fold(false, |any, &held| any | held) {
+            for (hash, held) in hashes.into_iter().zip(held) {
+                if held {
                     self.look(haystack, at, hash, found);
                 }
             }
         }
-    }
-
-    fn hold(&mut self, hash: u64) {
-        self.bits[(hash >> self.shift) as usize] |= two_bits(hash);
     }
 
     #[inline(always)]
@@ -259,8 +300,8 @@ impl Lexicon {
         let bucket = (hash >> self.first_shift) as usize;
         let entries = &self.entries[self.first[bucket] as usize..self.first[bucket + 1] as usize];
         for entry in entries.iter().filter(|entry| entry.hash == hash) {
-            let text = &self.texts[entry.literal as usize];
-            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+            let text = &self.texts[entry.text as usize..][..usize::from(entry.len)];
+            let Some(start) = at.checked_sub(entry.offset.into()) else { continue };
             let stands = haystack.get(start..start + text.len());
             if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
                 found(start, entry.literal);
@@ -314,10 +355,36 @@ fn begun(bytes: u64, len: usize) -> u64 {
     (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
-/// A hash of the first bytes that count of every literal that is begun.
+/// The hash for [`Gates`] of a word of `len` bytes, given its first ones and any others: of the first four.
+/// Whatever a literal is known by says these, since none that is begun has fewer.
 #[inline(always)]
-fn gate(bytes: u64) -> u64 {
-    begun(bytes, BEGUN[1]).rotate_left(29)
+fn gate(bytes: u64, len: usize) -> u32 {
+    let first = (bytes | 0x2020_2020) & KEEP[len.min(BEGUN[1])];
+    (first as u32).wrapping_mul(0x9E37_79B1)
+}
+
+impl Gates {
+    /// Of these hashes, in at most eight kilobytes.
+    fn new(hashes: &[u32]) -> Self {
+        let log = (16 * hashes.len()).next_power_of_two().ilog2().clamp(6, 16);
+        let shift = 32 - log;
+        let mut bits = vec![0; 1 << (log - 6)];
+        for hash in hashes.iter().map(|hash| (hash >> shift) as usize) {
+            bits[hash / 64] |= 1 << (hash % 64);
+        }
+        Self { bits, shift }
+    }
+
+    #[inline(always)]
+    fn may_hold(&self, hash: u32) -> bool {
+        let bit = (hash >> self.shift) as usize;
+        self.bits[bit / 64] >> (bit % 64) & 1 != 0
+    }
+}
+
+/// How many letters and digits there are before anything else.
+fn word_len(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
 }
 
 /// The hash of the first bytes of a character beyond ASCII and what follows.
@@ -337,11 +404,12 @@ mod tests {
     use crate::prefilter::Kernel;
 
     fn found(lexicon: &Lexicon, text: &[u8]) -> Vec<(usize, u32)> {
-        let mut words = Words::default();
+        let mut words = Words::new(Kernel::best());
         let mut all = Vec::new();
         words.begin();
-        Kernel::best().classify(text, |at, masks| {
-            if words.push(at, masks) {
+        Kernel::best().classify(text, |_, masks| {
+            if words.push(masks) {
+                words.gather();
                 lexicon.find(text, &words, |start, literal| all.push((start, literal)));
                 words.go_on();
             }
@@ -350,6 +418,12 @@ mod tests {
         lexicon.find(text, &words, |start, literal| all.push((start, literal)));
         all.sort_unstable();
         all
+    }
+
+    #[test]
+    fn common_words_are_in_order() {
+        assert!(COMMON.is_sorted());
+        assert!(whole_chance(b"windows") > whole_chance(b"passport"));
     }
 
     #[test]

@@ -61,16 +61,14 @@ pub fn kernels_agree(rules: &RuleSet, haystack: &[u8], options: &ScanOptions<'_>
     let hits = |kernel: Kernel| {
         let mut all = Vec::new();
         for based in rules.layers() {
-            for tables in [based.layer.windows.literals(), based.layer.windows.others()] {
-                // A bit for each byte; blocks without a hit are not reported.
-                let mut blocks = vec![0u64; haystack.len().div_ceil(BLOCK)];
-                kernel.hits(haystack, tables, |at, bits| {
-                    // What is hit past the end is nothing that could be missed.
-                    let past = BLOCK.saturating_sub(haystack.len() - at);
-                    blocks[at / BLOCK] = bits & (u64::MAX >> past);
-                });
-                all.extend(blocks);
-            }
+            // A bit for each byte; blocks without a hit are not reported.
+            let mut blocks = vec![[0u64; 2]; haystack.len().div_ceil(BLOCK)];
+            kernel.hits(haystack, based.layer.windows.both(), |at, hits| {
+                // What is hit past the end is nothing that could be missed.
+                let past = BLOCK.saturating_sub(haystack.len() - at);
+                blocks[at / BLOCK] = hits.map(|bits| bits & (u64::MAX >> past));
+            });
+            all.extend(blocks.into_iter().flatten());
         }
         all
     };

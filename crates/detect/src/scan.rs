@@ -107,7 +107,7 @@ impl Scanner {
             layers,
             kernel,
             runs: Runs::default(),
-            words: Words::default(),
+            words: Words::new(kernel),
             terms: rules.terms().iter().map(|_| terms::Scratch::default()).collect(),
             field: FieldWords::default(),
             overlap: overlap::Scratch::default(),
@@ -212,6 +212,7 @@ impl Scanner {
         let Self { rules, layers, runs, words, .. } = self;
         layers.iter_mut().for_each(LayerScratch::begin);
         let mut look = |words: &mut Words| {
+            words.gather();
             for (based, scratch) in rules.layers().iter().zip(&mut *layers) {
                 scratch.look(&based.layer, haystack, words);
             }
@@ -221,7 +222,7 @@ impl Scanner {
         words.begin();
         self.kernel.classify(haystack, |at, masks| {
             runs.push(at, masks);
-            if words.push(at, masks) {
+            if words.push(masks) {
                 look(words);
             }
         });

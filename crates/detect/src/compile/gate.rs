@@ -31,8 +31,8 @@ pub(crate) enum Gate {
     /// Every match starts within reach of one of the rule's keywords.
     Keywords,
     /// Every match holds one of these (ASCII case aside), with only bytes of `before`, and at most `reach`
-    /// of them, between its start and there.
-    Inner { literals: Vec<Vec<u8>>, before: ByteSet, reach: usize },
+    /// of them, between its start and there, and goes on as `tail` says.
+    Inner { literals: Vec<Vec<u8>>, before: ByteSet, reach: usize, tail: Vec<ByteSet> },
     /// The same of a byte that is common: it and its neighbours are of a shape, and `ahead` says which of these
     /// it is.
     InnerShape { shape: Vec<ByteSet>, ahead: usize, before: ByteSet, reach: usize },
@@ -152,15 +152,22 @@ fn colon(hir: &Hir) -> Option<Gate> {
     let mut parts = Vec::new();
     flatten(hir, &mut parts);
     let at = parts.iter().position(|part| exact(&[part]).is_some_and(|texts| texts == [b":"]))?;
-    let rest = Hir::concat(parts[at + 1..].iter().map(|&part| part.clone()).collect());
     let mut shape = Vec::new();
     if parts[..at].iter().any(|part| part.properties().minimum_len() > Some(0)) {
         shape.push(before);
     }
     let ahead = shape.len();
     shape.push(ByteSet::either_case(b':'));
-    shape.extend(shape::of(&super::automaton(&rest, None).ok()?, false));
+    shape.extend(behind(&parts[at + 1..]));
     Some(Gate::InnerShape { shape, ahead, before, reach })
+}
+
+/// What the places admit where these parts of a pattern begin.
+fn behind(parts: &[&Hir]) -> Vec<ByteSet> {
+    let rest = Hir::concat(parts.iter().map(|&part| part.clone()).collect());
+    let mut tail = super::automaton(&rest, None).map_or(Vec::new(), |nfa| shape::of(&nfa, false));
+    tail.truncate(shape::TAIL);
+    tail
 }
 
 /// What a pattern looks at before the group that is its value, if that is little: the fewest and the most
@@ -253,13 +260,15 @@ fn inner(hir: &Hir, is_rare: &dyn Fn(&[u8]) -> bool) -> Option<Gate> {
     for at in 0..parts.len() {
         // Letters that match in either case are parts of their own.
         let joined = (1..=(parts.len() - at).min(MAX_JOINED))
-            .map_while(|count| exact(&parts[at..at + count]))
+            .map_while(|count| Some((count, exact(&parts[at..at + count])?)))
             .last();
-        if let Some(literals) = joined
+        if let Some((count, literals)) = joined
             && reach != Some(0)
             && literals.iter().all(|literal| is_rare(literal))
         {
-            return Some(Gate::Inner { literals, before, reach: reach.unwrap_or(usize::MAX) });
+            let reach = reach.unwrap_or(usize::MAX);
+            let tail = behind(&parts[at + count..]);
+            return Some(Gate::Inner { literals, before, reach, tail });
         }
         let part = parts[at];
         bytes_in(part, &mut before);

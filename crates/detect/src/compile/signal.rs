@@ -7,6 +7,7 @@
 
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
+use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind};
 
 use crate::prefilter::{DIGIT_RUN, Separated, TOKEN_RUN, is_token_byte};
 
@@ -25,9 +26,113 @@ pub(super) fn token(nfa: &NFA, reach: usize) -> Option<usize> {
     walk(nfa, (TOKEN_RUN, reach), 0usize, step, |len| len)
 }
 
-/// How far behind the start of every match a digit stands at most.
+/// How far behind the start of every match a digit stands at most: the longest way that holds none. Linear in the
+/// size of the automaton, as each state is left behind once for all ways to it.
 pub(super) fn digit(nfa: &NFA, reach: usize) -> Option<usize> {
-    walk(nfa, (1, reach), (), |(), byte| (!byte.is_ascii_digit()).then_some(()), |()| 0)
+    /// What is known of a state: how many bytes there may be before a digit, if any way leads to one.
+    #[derive(Clone, Copy)]
+    enum Known {
+        Nothing,
+        UnderWay,
+        Longest(Option<usize>),
+    }
+    let mut known = vec![Known::Nothing; nfa.states().len()];
+    let mut stack = vec![nfa.start_anchored()];
+    let mut ways: Vec<(StateID, usize)> = Vec::new();
+    while let Some(&id) = stack.last() {
+        if let Known::Longest(_) = known[id.as_usize()] {
+            stack.pop();
+            continue;
+        }
+        let mut longest = None;
+        ways.clear();
+        let mut over = |first: u8, last: u8, to: StateID| {
+            if first <= b'9' && last >= b'0' {
+                longest = longest.max(Some(0));
+            }
+            if first < b'0' || last > b'9' {
+                ways.push((to, 1));
+            }
+        };
+        match nfa.state(id) {
+            State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
+            State::Sparse(sparse) => {
+                sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
+            }
+            State::Dense(dense) => {
+                for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
+                    if to != StateID::ZERO {
+                        over(byte, byte, to);
+                    }
+                }
+            }
+            State::Look { next, .. } | State::Capture { next, .. } => ways.push((*next, 0)),
+            State::Union { alternates } => ways.extend(alternates.iter().map(|&to| (to, 0))),
+            State::BinaryUnion { alt1, alt2 } => ways.extend([(*alt1, 0), (*alt2, 0)]),
+            State::Fail => {}
+            State::Match { .. } => return None,
+        }
+        known[id.as_usize()] = Known::UnderWay;
+        let before = stack.len();
+        for &(to, bytes) in &ways {
+            match known[to.as_usize()] {
+                Known::Nothing => stack.push(to),
+                Known::UnderWay => return None, // a circle, so there is no longest way
+                Known::Longest(rest) => longest = longest.max(rest.map(|rest| rest + bytes)),
+            }
+        }
+        if stack.len() == before {
+            known[id.as_usize()] = Known::Longest(longest);
+            stack.pop();
+        }
+    }
+    match known[nfa.start_anchored().as_usize()] {
+        Known::Longest(longest) => longest.filter(|&longest| longest <= reach),
+        _ => None,
+    }
+}
+
+/// How many digits every match holds among its first `room` bytes, at least.
+pub(super) fn digits_within(hir: &Hir, room: usize) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => {
+            literal.0.iter().take(room).filter(|byte| byte.is_ascii_digit()).count()
+        }
+        HirKind::Class(class) => {
+            let is_digit = match class {
+                Class::Bytes(class) => {
+                    let within = |r: &ClassBytesRange| r.start() >= b'0' && r.end() <= b'9';
+                    class.ranges().iter().all(within)
+                }
+                Class::Unicode(class) => {
+                    let within = |r: &ClassUnicodeRange| r.start() >= '0' && r.end() <= '9';
+                    class.ranges().iter().all(within)
+                }
+            };
+            usize::from(is_digit && room > 0)
+        }
+        HirKind::Capture(capture) => digits_within(&capture.sub, room),
+        HirKind::Alternation(subs) => {
+            subs.iter().map(|sub| digits_within(sub, room)).min().unwrap_or(0)
+        }
+        HirKind::Concat(subs) => in_sequence(subs.iter(), room),
+        HirKind::Repetition(repetition) => {
+            in_sequence((0..repetition.min).map(|_| &*repetition.sub), room)
+        }
+    }
+}
+
+fn in_sequence<'h>(subs: impl Iterator<Item = &'h Hir>, room: usize) -> usize {
+    let (mut digits, mut used) = (0, 0);
+    for sub in subs {
+        digits += digits_within(sub, room - used);
+        match sub.properties().maximum_len() {
+            Some(len) if used + len < room => used += len,
+            _ => break, // what follows may be beyond
+        }
+    }
+    digits
 }
 
 /// The first byte of each stretch that are all digits, or separators, or token bytes, or none of these.
@@ -124,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn digits_are_counted_as_far_as_they_must_be_there() {
+        for (pattern, room, expected) in [
+            ("[0-9]{3}-[0-9]{2}-[0-9]{4}", 64, 9),
+            ("[0-9]{3}-[0-9]{2}-[0-9]{4}", 5, 4),
+            ("[0-9]{3}-?[0-9]{2}", 4, 3),
+            ("(?:4[0-9]|[A-Z]{9}12)x?", 64, 2),
+            ("[A-Z0-9]{4}7+", 64, 1),
+            ("[A-Z]+[0-9]", 64, 0),
+            ("(?:[0-9] {0,3}){6}", 12, 3),
+            ("a{1000}[0-9]", 64, 0),
+        ] {
+            let hir = regex_syntax::parse(pattern).unwrap();
+            assert_eq!(digits_within(&hir, room), expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_kind_is_known_by_its_first_byte() {
         let kind = |byte: u8| {
             let digit = Separated::default().step(b'1').and_then(|state| state.step(byte));
@@ -149,9 +271,14 @@ mod tests {
         ] {
             assert_eq!(digits(&nfa(pattern), 8), expected, "{pattern}");
         }
-        for (pattern, expected) in
-            [("[A-Z]{2}-?[0-9]", Some(3)), ("[a-z]+[0-9]", None), ("[a-z][0-9]?", None)]
-        {
+        for (pattern, expected) in [
+            ("[A-Z]{2}-?[0-9]", Some(3)),
+            ("[a-z]+[0-9]", None),
+            ("[a-z][0-9]?", None),
+            ("(?:[a-z]{2}|[a-z]{4}-?)(?:[0-9]|[a-z0-9][0-9])", Some(6)),
+            ("[0-9]+(?:[a-z]{99})*x", Some(0)),
+            ("(?:a|[0-9]b)*c", None),
+        ] {
             assert_eq!(digit(&nfa(pattern), 8), expected, "{pattern}");
         }
         for (pattern, expected) in [

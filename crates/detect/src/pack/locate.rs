@@ -14,7 +14,8 @@ pub(crate) struct Place {
 impl Place {
     pub(super) fn new(source: &str, text: &str, start: usize, rule: &str) -> Self {
         let line = line_of(text, start);
-        let body = text.lines().enumerate().skip(line - 1);
+        let line_start = text[..start].rfind('\n').map_or(0, |end| end + 1);
+        let body = text[line_start..].lines().enumerate();
         let fields = body
             // The header's own line comes first if the span began there; the next header ends the rule.
             .skip_while(|(_, content)| content.trim_start().starts_with('['))
@@ -23,7 +24,7 @@ impl Place {
                 let (name, _) = content.split_once('=')?;
                 let name = name.trim();
                 let bare = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-                (bare && !name.is_empty()).then(|| (name.to_owned(), index + 1))
+                (bare && !name.is_empty()).then(|| (name.to_owned(), line + index))
             })
             .collect();
         Self { source: source.to_owned(), rule: rule.to_owned(), line, fields }
@@ -64,7 +65,8 @@ pub(super) fn syntax_error(source: &str, text: &str, error: &toml::de::Error) ->
 
 /// The line, counted from 1, that holds the byte at `offset`.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|&&b| b == b'\n').count() + 1
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    memchr::memchr_iter(b'\n', before).count() + 1
 }
 
 /// The id written in the `[[rule]]` table around `line`.

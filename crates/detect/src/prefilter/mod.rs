@@ -19,7 +19,7 @@ pub(crate) use runs::{DIGIT_RUN, Runs, Separated, TOKEN_RUN, is_token_byte};
 #[cfg(test)]
 use windows::PLACES;
 pub(crate) use windows::{Tables, Window, Windows};
-pub(crate) use words::{Word, Words};
+pub(crate) use words::{ROOM, Word, Words};
 
 /// The number of bytes a block has: as many as a word has bits.
 pub(crate) const BLOCK: usize = 64;
@@ -40,6 +40,11 @@ pub(crate) struct Masks {
     /// The first bytes of characters beyond ASCII, as far as UTF-8 has them: 0xC0 and above.
     pub(crate) lead: u64,
 }
+
+/// Two tables of windows: those of literals, and all others.
+pub(crate) type Both<'t> = [&'t Tables; 2];
+/// The hits of either in a block.
+pub(crate) type Hits = [u64; 2];
 
 /// What the processor offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,10 +107,20 @@ impl Kernel {
         }
     }
 
+    /// Writes the places of all bits that are set in the masks of successive blocks, the first of which starts at
+    /// `at`, and returns how many. The list has room for a block's more.
+    pub(crate) fn places(self, at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(token) => token.places(at, masks, list),
+            _ => portable::places(at, masks, list),
+        }
+    }
+
     /// Calls `each` with the place and the hits of every block that has some, in order. Hits past the end
     /// are possible.
-    pub(crate) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
-        if tables.is_empty() {
+    pub(crate) fn hits(self, haystack: &[u8], tables: Both<'_>, each: impl FnMut(usize, Hits)) {
+        if tables.iter().all(|tables| tables.is_empty()) {
             return;
         }
         match self {
@@ -140,16 +155,14 @@ mod tests {
 
     fn hits(kernel: Kernel, haystack: &[u8], windows: &Windows) -> Vec<usize> {
         let mut all = Vec::new();
-        for tables in [windows.literals(), windows.others()] {
-            kernel.hits(haystack, tables, |at, mut bits| {
-                assert_ne!(bits, 0);
-                while bits != 0 {
-                    all.push(at + bits.trailing_zeros() as usize);
-                    bits &= bits - 1;
-                }
-            });
-        }
-        all.sort_unstable();
+        kernel.hits(haystack, windows.both(), |at, hits| {
+            assert_ne!(hits, [0; 2]);
+            let mut bits = hits[0] | hits[1];
+            while bits != 0 {
+                all.push(at + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        });
         all
     }
 

@@ -119,6 +119,20 @@ impl Runs {
         (at < to).then_some(at)
     }
 
+    /// Whether at least so many digits stand in `from..to`.
+    #[inline]
+    pub(crate) fn has_digits(&self, from: usize, to: usize, least: usize) -> bool {
+        let first = from / BLOCK;
+        let blocks = self.every_digit.get(first..).unwrap_or_default().iter().zip(first..);
+        let mut count = 0;
+        for (&bits, block) in blocks.take_while(|&(_, block)| block * BLOCK < to) {
+            let skip = from.saturating_sub(block * BLOCK);
+            let keep = (to - block * BLOCK).min(BLOCK);
+            count += (bits >> skip << skip << (BLOCK - keep)).count_ones() as usize;
+        }
+        count >= least
+    }
+
     /// The first place from `from` on where no digit stands.
     #[inline]
     pub(crate) fn digits_end(&self, from: usize) -> usize {
@@ -235,6 +249,9 @@ mod tests {
         ) {
             let runs = runs(&haystack);
             let to = haystack.len().min(from + len);
+            let count = (from..to).filter(|&at| haystack[at].is_ascii_digit()).count();
+            prop_assert!(runs.has_digits(from, from + len, count));
+            prop_assert!(!runs.has_digits(from, from + len, count + 1));
             let expected = (from..to).find(|&at| haystack[at].is_ascii_digit());
             prop_assert_eq!(runs.next_digit(from, to), expected);
             if let Some(first) = expected {

@@ -6,6 +6,7 @@
 //! (G. Langdale, Hyperscan; A. Gallant, `aho-corasick`) with nibbles. Which windows share a bucket decides how
 //! often a bucket is hit in vain: each goes where it adds least.
 
+use super::Both;
 use crate::byteset::ByteSet;
 use crate::words::WordTable;
 
@@ -121,14 +122,9 @@ impl Windows {
         }
     }
 
-    /// Where the tables of literals are hit, and how to tell by what.
-    pub(crate) fn literals(&self) -> &Tables {
-        &self.literals
-    }
-
-    /// The same for all others.
-    pub(crate) fn others(&self) -> &Tables {
-        &self.others
+    /// Where literals may stand, and where others.
+    pub(crate) fn both(&self) -> Both<'_> {
+        [&self.literals, &self.others]
     }
 
     /// Calls `found` with the numbers of the literal windows that stand at `at`.

@@ -1,6 +1,6 @@
 //! Where words stand.
 
-use super::Masks;
+use super::{BLOCK, Kernel, Masks};
 
 /// A maximal run of ASCII letters and digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub(crate) struct Word {
 /// a loop over many words runs faster than one over the few of each block.
 #[derive(Debug)]
 pub(crate) struct Words {
+    kernel: Kernel,
+    /// Where the first of the blocks starts, and how many there are.
+    at: usize,
+    blocks: usize,
     starts: Places,
     ends: Places,
     humps: Places,
@@ -23,22 +27,27 @@ pub(crate) struct Words {
     small: bool,
 }
 
-/// Places, as many as are looked up together and a block's more.
+/// Places of one kind: those set in the masks of some blocks, and once these are gathered, a list.
 #[derive(Debug)]
 struct Places {
+    masks: [u64; BLOCKS],
+    any: u64,
     list: Box<[usize; ROOM]>,
     len: usize,
 }
 
-/// A power of two, so that no place needs its bounds checked.
-const ROOM: usize = 512;
-/// From here on a further block may not fit.
-const FULL: usize = ROOM - 65;
+/// How many blocks are gathered: enough for a few hundred words.
+const BLOCKS: usize = 32;
+/// A word is followed by a byte that is of none; one may have begun before.
+pub(crate) const ROOM: usize = (BLOCKS * BLOCK / 2 + BLOCK).next_power_of_two();
 
-impl Default for Words {
-    fn default() -> Self {
-        let places = || Places { list: Box::new([0; ROOM]), len: 0 };
+impl Words {
+    pub(crate) fn new(kernel: Kernel) -> Self {
+        let places = || Places { masks: [0; BLOCKS], any: 0, list: Box::new([0; ROOM]), len: 0 };
         Self {
+            kernel,
+            at: 0,
+            blocks: 0,
             starts: places(),
             ends: places(),
             humps: places(),
@@ -47,41 +56,52 @@ impl Default for Words {
             small: false,
         }
     }
-}
 
-impl Words {
     /// Forgets the last haystack.
     pub(crate) fn begin(&mut self) {
+        (self.at, self.blocks, self.inside, self.small) = (0, 0, false, false);
         self.clear(0);
-        (self.inside, self.small) = (false, false);
     }
 
-    /// Takes the masks of the block that starts at `at`; true if it is time to look the words up and
-    /// [`go_on`](Self::go_on). Blocks come in order.
+    /// Takes the masks of the next block; true if it is time to [`gather`](Self::gather) the words, look them up
+    /// and [`go_on`](Self::go_on).
     #[inline(always)]
     #[must_use]
-    pub(crate) fn push(&mut self, at: usize, masks: Masks) -> bool {
+    pub(crate) fn push(&mut self, masks: Masks) -> bool {
         let words = masks.alphanumeric;
         let before = words << 1 | u64::from(self.inside);
         self.inside = words >> 63 != 0;
-        self.starts.push(at, words & !before);
-        self.ends.push(at, before & !words);
         let small = words & !masks.upper;
         let humps = masks.upper & (small << 1 | u64::from(self.small));
         self.small = small >> 63 != 0;
-        if humps != 0 {
-            self.humps.push(at, humps);
-        }
-        if masks.lead != 0 {
-            self.leads.push(at, masks.lead);
-        }
-        let most = self.starts.len.max(self.ends.len).max(self.humps.len).max(self.leads.len);
-        most > FULL
+        let block = self.blocks % BLOCKS;
+        self.starts.set(block, words & !before);
+        self.ends.set(block, before & !words);
+        self.humps.set(block, humps);
+        self.leads.set(block, masks.lead);
+        self.blocks = block + 1;
+        self.blocks == BLOCKS
     }
 
-    /// Ends a last word that reaches the end of the haystack.
+    /// Makes lists of what was pushed.
+    pub(crate) fn gather(&mut self) {
+        for places in [&mut self.starts, &mut self.ends, &mut self.humps, &mut self.leads] {
+            if places.any != 0 {
+                places.len += self.kernel.places(
+                    self.at,
+                    &places.masks[..self.blocks],
+                    &mut places.list[places.len..],
+                );
+            }
+        }
+        self.at += self.blocks * BLOCK;
+        self.blocks = 0;
+    }
+
+    /// Gathers the last, and ends a word that reaches the end of the haystack.
     pub(crate) fn finish(&mut self, end: usize) {
-        if self.inside && self.starts.len > self.ends.len {
+        self.gather();
+        if self.starts.len > self.ends.len {
             self.ends.list[self.ends.len] = end;
             self.ends.len += 1;
         }
@@ -91,6 +111,12 @@ impl Words {
     pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
         let (starts, ends) = (self.starts.get(), self.ends.get());
         starts.iter().zip(ends).map(|(&start, &end)| Word { start, end })
+    }
+
+    /// One of them.
+    #[inline]
+    pub(crate) fn word(&self, number: usize) -> Word {
+        Word { start: self.starts.get()[number], end: self.ends.get()[number] }
     }
 
     /// Where within words a capital follows a small letter or a digit.
@@ -112,31 +138,18 @@ impl Words {
         if pending > 0 {
             self.starts.list[0] = self.starts.list[self.starts.len - 1];
         }
+        for places in [&mut self.starts, &mut self.ends, &mut self.humps, &mut self.leads] {
+            (places.len, places.any) = (0, 0);
+        }
         self.starts.len = pending;
-        self.ends.len = 0;
-        self.humps.len = 0;
-        self.leads.len = 0;
     }
 }
 
 impl Places {
-    /// Adds the places of the set bits, eight at a time: a loop that stops where the bits end would be
-    /// mispredicted for nearly every block (G. Langdale, D. Lemire, simdjson).
     #[inline(always)]
-    fn push(&mut self, at: usize, mut bits: u64) {
-        let count = bits.count_ones() as usize;
-        let mut next = self.len;
-        loop {
-            for place in next..next + 8 {
-                self.list[place % ROOM] = at + bits.trailing_zeros() as usize;
-                bits &= bits.wrapping_sub(1);
-            }
-            if bits == 0 {
-                break;
-            }
-            next += 8;
-        }
-        self.len += count;
+    fn set(&mut self, block: usize, mask: u64) {
+        self.masks[block] = mask;
+        self.any |= mask;
     }
 
     fn get(&self) -> &[usize] {
@@ -149,14 +162,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::prefilter::Kernel;
 
     proptest! {
         #[test]
-        fn all_words_and_leads_are_found(text in "[abB_ é字]{0,1200}", dense in any::<bool>()) {
+        fn all_words_and_leads_are_found(
+            text in "[abB_ é字]{0,3000}",
+            dense in any::<bool>(),
+            kernel in prop::sample::select(Kernel::all()),
+        ) {
             let text = if dense { text.replace('_', "a-") } else { text };
             let bytes = text.as_bytes();
-            let mut words = Words::default();
+            let mut words = Words::new(kernel);
             let (mut found, mut humps, mut leads) = (Vec::new(), Vec::new(), Vec::new());
             let mut look = |words: &mut Words| {
                 found.extend(words.words());
@@ -165,8 +181,9 @@ mod tests {
                 words.go_on();
             };
             words.begin();
-            Kernel::best().classify(bytes, |at, masks| {
-                if words.push(at, masks) {
+            kernel.classify(bytes, |_, masks| {
+                if words.push(masks) {
+                    words.gather();
                     look(&mut words);
                 }
             });

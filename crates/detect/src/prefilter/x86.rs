@@ -8,8 +8,8 @@
 
 use std::arch::x86_64::*;
 
-use super::windows::{CLASSES, PLACES, Tables};
-use super::{BLOCK, Masks, padded};
+use super::windows::{CLASSES, Group, PLACES};
+use super::{BLOCK, Both, Hits, Masks, padded};
 
 /// Proof that AVX-512 with byte permutations is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,7 @@ impl Avx512 {
         let there = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512vbmi2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2");
         there.then_some(Self(()))
@@ -36,9 +37,14 @@ impl Avx512 {
     }
 
     #[inline]
-    pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
+    pub(super) fn hits(self, haystack: &[u8], tables: Both<'_>, each: impl FnMut(usize, Hits)) {
         // SAFETY: as above.
         unsafe { hits_512(tables, haystack, each) }
+    }
+
+    pub(super) fn places(self, at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+        // SAFETY: as above.
+        unsafe { places_512(at, masks, list) }
     }
 }
 
@@ -78,28 +84,71 @@ fn masks_512(block: __m512i) -> Masks {
     }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2")]
+fn places_512(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
+    const NUMBERS: [u8; 64] = {
+        let mut numbers = [0; 64];
+        let mut at = 0;
+        while at < numbers.len() {
+            numbers[at] = at as u8;
+            at += 1;
+        }
+        numbers
+    };
+    let numbers = load_512(&NUMBERS);
+    let mut len = 0;
+    let mut block_at = at;
+    for &mask in masks {
+        let count = mask.count_ones() as usize;
+        let mut places = _mm512_maskz_compress_epi8(mask, numbers);
+        let mut next = len;
+        let base = _mm512_set1_epi64(block_at.cast_signed() as i64);
+        // Sixteen words in a block are many.
+        loop {
+            let two = _mm512_castsi512_si128(places);
+            let halves = [two, _mm_unpackhi_epi64(two, two)];
+            for half in halves {
+                let whole = _mm512_add_epi64(_mm512_cvtepu8_epi64(half), base);
+                let eight = list[next..].first_chunk_mut::<8>().expect("room for a block's more");
+                // SAFETY: the array is 64 bytes long, as `usize` is here, and the store asks for no alignment.
+                unsafe { _mm512_storeu_si512(eight.as_mut_ptr().cast(), whole) };
+                next += 8;
+            }
+            if next >= len + count {
+                break;
+            }
+            places = _mm512_alignr_epi64::<2>(_mm512_setzero_si512(), places);
+        }
+        len += count;
+        block_at += BLOCK;
+    }
+    len
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
-fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) {
+fn hits_512(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)) {
     let class_of = [load_512(&CLASSES[..64]), load_512(&CLASSES[64..])];
     let look = |blocks: [__m512i; PLACES]| {
         let classes = blocks.map(|block| _mm512_permutex2var_epi8(class_of[0], block, class_of[1]));
-        let mut any = _mm512_setzero_si512();
-        for group in &tables.groups {
-            let place =
-                |at: usize| _mm512_permutexvar_epi8(classes[at], load_512(&group.classes[at]));
-            let mut all = place(0);
-            for at in (1..PLACES - 1).step_by(2) {
-                all = _mm512_ternarylogic_epi64::<AND>(all, place(at), place(at + 1));
+        tables.map(|tables| {
+            let mut any = _mm512_setzero_si512();
+            for group in &tables.groups {
+                let place =
+                    |at: usize| _mm512_permutexvar_epi8(classes[at], load_512(&group.classes[at]));
+                let mut all = place(0);
+                for at in (1..PLACES - 1).step_by(2) {
+                    all = _mm512_ternarylogic_epi64::<AND>(all, place(at), place(at + 1));
+                }
+                // any | all & last
+                any = _mm512_ternarylogic_epi64::<OR_AND>(any, all, place(PLACES - 1));
             }
-            // any | all & last
-            any = _mm512_ternarylogic_epi64::<OR_AND>(any, all, place(PLACES - 1));
-        }
-        _mm512_test_epi8_mask(any, any)
+            _mm512_test_epi8_mask(any, any)
+        })
     };
     let mut at = 0;
     while at + BLOCK + PLACES <= haystack.len() {
         let bits = look(std::array::from_fn(|place| load_512(&haystack[at + place..])));
-        if bits != 0 {
+        if bits != [0; 2] {
             each(at, bits);
         }
         at += BLOCK;
@@ -108,13 +157,14 @@ fn hits_512(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) 
         let rest = &haystack[at..];
         let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
         let bits = look(std::array::from_fn(|place| load_512(&rest[place..])));
-        if bits != 0 {
+        if bits != [0; 2] {
             each(at, bits);
         }
         at += BLOCK;
     }
 }
 
+const _: () = assert!(size_of::<usize>() == 8, "places are stored as eight bytes");
 /// The truth table of the and of three.
 const AND: i32 = 0x80;
 /// That of the first, or the second and the third.
@@ -142,7 +192,7 @@ impl Avx2 {
     }
 
     #[inline]
-    pub(super) fn hits(self, haystack: &[u8], tables: &Tables, each: impl FnMut(usize, u64)) {
+    pub(super) fn hits(self, haystack: &[u8], tables: Both<'_>, each: impl FnMut(usize, Hits)) {
         // SAFETY: as above.
         unsafe { hits_256(tables, haystack, each) }
     }
@@ -202,16 +252,17 @@ fn half_256(half: __m256i) -> Masks {
 }
 
 #[target_feature(enable = "avx2")]
-fn hits_256(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) {
+fn hits_256(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)) {
     let twice = |table: &[u8; 16]| {
         // SAFETY: the array is 16 bytes long, and the load asks for no alignment.
         _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
     };
-    let rows: Vec<[[__m256i; 2]; PLACES]> = tables
-        .groups
-        .iter()
-        .map(|g| std::array::from_fn(|at| [twice(&g.low[at]), twice(&g.high[at])]))
-        .collect();
+    let rows: [Vec<[[__m256i; 2]; PLACES]>; 2] = tables.map(|tables| {
+        let row = |group: &Group| {
+            std::array::from_fn(|at| [twice(&group.low[at]), twice(&group.high[at])])
+        };
+        tables.groups.iter().map(row).collect()
+    });
     let nibble = _mm256_set1_epi8(15);
     let look = |text: &[u8]| {
         let blocks: [[__m256i; 2]; PLACES] = std::array::from_fn(|place| {
@@ -219,28 +270,34 @@ fn hits_256(tables: &Tables, haystack: &[u8], mut each: impl FnMut(usize, u64)) 
             let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
             [_mm256_and_si256(bytes, nibble), high]
         });
-        let mut none = _mm256_set1_epi8(-1);
-        for row in &rows {
-            let mut all = _mm256_set1_epi8(-1);
-            for (tables, nibbles) in row.iter().zip(&blocks) {
-                for (table, index) in tables.iter().zip(nibbles) {
-                    all = _mm256_and_si256(all, _mm256_shuffle_epi8(*table, *index));
+        rows.each_ref().map(|rows| {
+            let mut none = _mm256_set1_epi8(-1);
+            for row in rows {
+                let mut all = _mm256_set1_epi8(-1);
+                for (tables, nibbles) in row.iter().zip(&blocks) {
+                    for (table, index) in tables.iter().zip(nibbles) {
+                        all = _mm256_and_si256(all, _mm256_shuffle_epi8(*table, *index));
+                    }
                 }
+                none = _mm256_and_si256(none, _mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
             }
-            none = _mm256_and_si256(none, _mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
-        }
-        u64::from(!_mm256_movemask_epi8(none).cast_unsigned())
+            u64::from(!_mm256_movemask_epi8(none).cast_unsigned())
+        })
+    };
+    let whole = |text: &[u8]| {
+        let halves = [look(text), look(&text[32..])];
+        std::array::from_fn(|which| halves[0][which] | halves[1][which] << 32)
     };
     let mut at = 0;
     while at < haystack.len() {
         let rest = &haystack[at..];
         let bits = if rest.len() >= BLOCK + PLACES {
-            look(rest) | look(&rest[32..]) << 32
+            whole(rest)
         } else {
             let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
-            look(&rest) | look(&rest[32..]) << 32
+            whole(&rest)
         };
-        if bits != 0 {
+        if bits != [0; 2] {
             each(at, bits);
         }
         at += BLOCK;

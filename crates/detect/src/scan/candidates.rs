@@ -2,6 +2,7 @@
 
 use super::verify::Pass;
 use crate::byteset::ByteSet;
+use crate::compile::NEEDED_WITHIN;
 use crate::compile::gate::Gate;
 use crate::context::{
     KEYWORD_REACH, WINDOW_AFTER, WINDOW_BEFORE, WordHit, WordMemo, is_keyword_place, is_whole_word,
@@ -118,7 +119,7 @@ pub(super) fn note(
             places.keywords.push((start, number));
         }
     }
-    if !literal.anchor_of.is_empty() {
+    if literal.anchor_of.iter().any(|&anchor| layer.may_go_on(anchor, text, end)) {
         places.anchors.push((start, number));
     }
 }
@@ -139,13 +140,11 @@ impl Pass<'_> {
                 (at < bytes.len()).then_some(at)
             })
         };
-        kernel.hits(bytes, windows.literals(), |block, bits| {
-            for at in places(block, bits) {
+        kernel.hits(bytes, windows.both(), |block, [literals, others]| {
+            for at in places(block, literals) {
                 windows.literals_at(bytes, at, |window| self.hit(window, at));
             }
-        });
-        kernel.hits(bytes, windows.others(), |block, bits| {
-            for at in places(block, bits) {
+            for at in places(block, others) {
                 windows.others_at(bytes, at, |window| self.hit(window, at));
             }
         });
@@ -224,7 +223,12 @@ impl Pass<'_> {
             anchors.sort_unstable();
         }
         for &(start, literal) in &anchors {
-            for &rule in &layer.literals[literal as usize].anchor_of {
+            let literal = &layer.literals[literal as usize];
+            for &anchor in &literal.anchor_of {
+                let rule = anchor.rule;
+                if !layer.may_go_on(anchor, self.haystack.bytes, start + literal.text.len()) {
+                    continue;
+                }
                 let matcher = &layer.rules[rule as usize].matcher;
                 // An anchor inside may have the digit before it.
                 let has_digit = |within| {
@@ -321,7 +325,7 @@ impl Pass<'_> {
             let mut scanned = 0;
             for run in &runs.digits {
                 let to = run.end - DIGIT_RUN + 1;
-                scanned = self.offer_table(table, is_weak, (run.start, to), scanned);
+                scanned = self.offer_table(table, is_weak, (run.start, to), scanned, runs);
             }
         }
         for (table, is_weak) in [(&layer.digit.always, false), (&layer.digit.weak, true)] {
@@ -331,7 +335,7 @@ impl Pass<'_> {
             let (mut scanned, mut at) = (0, 0);
             while let Some(start) = runs.next_digit(at, usize::MAX) {
                 at = runs.digits_end(start);
-                scanned = self.offer_table(table, is_weak, (start, at), scanned);
+                scanned = self.offer_table(table, is_weak, (start, at), scanned, runs);
             }
         }
     }
@@ -343,9 +347,13 @@ impl Pass<'_> {
         is_weak: bool,
         (start, to): (usize, usize),
         scanned: usize,
+        runs: &Runs,
     ) -> usize {
         let bytes = self.haystack.bytes;
         let from = start.saturating_sub(table.reach).max(scanned);
+        if !runs.has_digits(from, to + NEEDED_WITHIN, table.needed) {
+            return to;
+        }
         table.shapes.scan(bytes, from, to, |rules, start| {
             for &rule in rules {
                 let led = is_weak && self.is_led_by_context(rule);

@@ -1,9 +1,9 @@
 //! Text hidden in base64 or hexadecimal.
 //!
 //! A run of at least [`MIN_RUN`] letters of these alphabets is decoded if its first bytes decode to text. Every
-//! such run holds one whole word of eight bytes at a multiple of [`STRIDE`], so a text is searched for them with
-//! one load and four operations for sixteen bytes. Images and ciphertext are dismissed by their first twelve
-//! bytes.
+//! such run holds two whole words of eight bytes at multiples of eight, so a text is searched for them with a load
+//! and a few operations for eight bytes, and without a branch that text could lead astray. Images and ciphertext
+//! are dismissed by their first twelve bytes.
 
 use std::ops::Range;
 
@@ -11,7 +11,10 @@ use super::map::View;
 
 /// Twenty-four letters hold eighteen bytes: shorter than most secrets and many addresses.
 const MIN_RUN: usize = 24;
-const STRIDE: usize = 16;
+const WORD: usize = 8;
+const _: () = assert!(MIN_RUN >= 3 * WORD, "two whole words, wherever it begins");
+/// How many words are looked at together.
+const BLOCK: usize = 16;
 /// How much of a run is decoded at a time, and how much of that again with the next part: more than a secret
 /// is long. Multiples of four.
 const PART: usize = 64 << 10;
@@ -153,22 +156,36 @@ const MAX_STARTS: usize = 8;
 
 /// The next run of letters of base64 from `from` on that is long enough, without padding.
 fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let mut at = from.next_multiple_of(STRIDE);
-    while let Some(word) = text.get(at..at + 8) {
-        let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
-        if may_be_run(word) {
-            let before = text[from..at].iter().rev().take_while(|&&byte| is_letter(byte)).count();
-            let start = at - before;
-            let len = text[start..].iter().take_while(|&&byte| is_letter(byte)).count();
-            if len >= MIN_RUN {
-                return Some(start..start + len);
-            }
-            at = (start + len).max(at + 1).next_multiple_of(STRIDE);
-        } else {
-            at += STRIDE;
+    let (words, _) = text.as_chunks::<WORD>();
+    let mut word = from.next_multiple_of(WORD) / WORD;
+    while let Some(block) = words.get(word..).filter(|words| !words.is_empty()) {
+        let (letters, len) = match block.first_chunk::<BLOCK>() {
+            Some(block) => (which_may_be_run(block), BLOCK),
+            None => (which_may_be_run(block), block.len()),
+        };
+        let pairs = letters & letters >> 1;
+        if pairs == 0 {
+            // The last word again, for it may be the first of a pair.
+            word += (len - 1).max(1);
+            continue;
         }
+        let at = (word + pairs.trailing_zeros() as usize) * WORD;
+        let before = text[from..at].iter().rev().take_while(|&&byte| is_letter(byte)).count();
+        let start = at - before;
+        let len = text[start..].iter().take_while(|&&byte| is_letter(byte)).count();
+        if len >= MIN_RUN {
+            return Some(start..start + len);
+        }
+        word = (start + len).max(at + 1).next_multiple_of(WORD) / WORD;
     }
     None
+}
+
+/// Which of these words may be of a run, the first lowest.
+#[inline(always)]
+fn which_may_be_run(words: &[[u8; WORD]]) -> u32 {
+    let may_be = |&word| u32::from(may_be_run(u64::from_le_bytes(word)));
+    words.iter().rev().map(may_be).fold(0, |bits, bit| bits << 1 | bit)
 }
 
 /// Whether no byte is below `+` or beyond ASCII. A byte that is makes its own top bit stand after the
