@@ -169,7 +169,11 @@ pub(crate) fn assemble(
     packs: &[Pack],
     limits: &Limits,
 ) -> Result<RuleSet, DetectError> {
-    let mut rules: Vec<Rule> = below.iter().flat_map(|set| set.rules().iter().cloned()).collect();
+    // Of the right size at once: ten thousand accounts each hold one, and a vector that grows leaves a hole behind.
+    let inherited: usize = below.iter().map(|set| set.rules().len()).sum();
+    let mut rules: Vec<Rule> =
+        Vec::with_capacity(inherited + packs.iter().map(Pack::len).sum::<usize>());
+    rules.extend(below.iter().flat_map(|set| set.rules().iter().cloned()));
     let mut layers: Vec<BasedLayer> = below.iter().flat_map(|set| set.layers().to_vec()).collect();
     let mut terms: Vec<BasedTerms> = below.iter().flat_map(|set| set.terms().to_vec()).collect();
     let base = rules.len();

@@ -69,6 +69,7 @@ const GENERAL: Table = &[
     ("mbi", us::mbi),
     ("npi", us::npi),
     ("npm_token", tokens::crc32_base62),
+    ("mixed_secret", secret::mixed_secret),
     ("password", secret::password),
     ("phone_international", phone::international),
     ("phone_nanp", phone::nanp),

@@ -17,15 +17,26 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
     let number = bytes
         .iter()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'T' | b'Z'));
-    let link = bytes.windows(3).any(|window| window == b"://");
+    let link = bytes.windows(3).any(|window| window == b"://") || bytes.starts_with(b"arn:aws");
     unknown_if(
         long_enough
             && !number
             && !link
+            && !is_alphabet(bytes)
             && !is_placeholder(bytes)
             && !is_name(bytes)
             && entropy(bytes) >= floor,
     )
+}
+
+/// A secret of capitals, small letters and digits: what hashes, row keys and ids, of one case, are not.
+pub(super) fn mixed_secret(bytes: &[u8]) -> Verdict {
+    let has = |kind: fn(&u8) -> bool| bytes.iter().any(kind);
+    if has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit) {
+        secret(bytes)
+    } else {
+        Verdict::Invalid
+    }
 }
 
 /// What follows `Authorization: Bearer` or `Basic`.
@@ -43,13 +54,17 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
     let letters = bytes.iter().any(u8::is_ascii_alphabetic) || !bytes.is_ascii();
     let digits = bytes.iter().any(u8::is_ascii_digit);
     let signs = bytes.iter().any(|byte| b"!@#$%^&*?+=~".contains(byte));
-    // A call, an index, a shell or template expansion, a regular expression.
-    let code = matches!(
-        bytes.first(),
-        Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
-    ) || bytes.iter().any(|byte| b"()[]{}<>|".contains(byte))
+    // `!secret db`, `!Ref Parameter`: a tag of YAML.
+    let tag = matches!(bytes, [b'!', rest @ ..] if rest.iter().all(|&byte| byte.is_ascii_alphabetic() || byte == b'-'));
+    // A call, an index, a shell or template expansion, a regular expression, a path or URL.
+    let code = tag
+        || matches!(
+            bytes.first(),
+            Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
+        )
+        || bytes.iter().any(|byte| b"()[]{}<>|".contains(byte))
         || bytes.windows(2).any(|pair| {
-            matches!(pair, b"==" | b"!=" | b"&&" | b"->" | b"::" | b"=>" | b"//" | b"$_")
+            matches!(pair, b"==" | b"!=" | b"&&" | b"->" | b"::" | b"=>" | b"//" | b":/" | b"$_")
         });
     unknown_if(
         bytes.len() >= 6
@@ -57,6 +72,7 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
             && (digits || signs)
             && !code
             && !is_placeholder(bytes)
+            && !is_date(bytes)
             && !is_dotted_name(bytes),
     )
 }
@@ -111,6 +127,20 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 /// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
 const LONG: usize = 96;
 
+/// Whether the text is the alphabet, or some of it: `abcdefghijklmnop`.
+fn is_alphabet(bytes: &[u8]) -> bool {
+    bytes.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
+}
+
+/// Whether the text is a time stamp: `2024-05-01T12:00:00Z`.
+fn is_date(bytes: &[u8]) -> bool {
+    bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
 /// Whether the text holds a variable of a shell, a template or a format string.
 fn has_expansion(bytes: &[u8]) -> bool {
     bytes
@@ -122,8 +152,13 @@ fn has_expansion(bytes: &[u8]) -> bool {
 /// `projects/demo/secrets/db`, `getUserById2`, `gpt-4o-2024-08-06`.
 fn is_name(bytes: &[u8]) -> bool {
     bytes
-        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'='))
-        .all(|part| is_stump(part) || is_word(part))
+        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'=' | b'+'))
+        .all(|part| is_stump(part) || is_number(part) || is_word(part))
+}
+
+/// A date, a version, the number of an account.
+fn is_number(part: &[u8]) -> bool {
+    part.len() <= 14 && part.iter().all(u8::is_ascii_digit)
 }
 
 /// Eight characters or fewer that need no vowels to be a name: `v2`, `4o`, `nl80211`, `Mon`, `2024`.
@@ -167,8 +202,58 @@ fn is_word(part: &[u8]) -> bool {
         ..24 => 9,
         _ => 8,
     };
-    runs_of_digits <= 2 && in_words * 10 >= part.len() * share && vowels * 5 >= letters
+    runs_of_digits <= 2
+        && in_words * 10 >= part.len() * share
+        && vowels * 5 >= letters
+        && sounds_like_words(part)
 }
+
+/// Whether at most one in six pairs of letters is one that words hardly have.
+///
+/// Of random letters more than half are. Where a small letter meets a capital another word begins.
+fn sounds_like_words(part: &[u8]) -> bool {
+    let (mut pairs, mut odd) = (0, 0);
+    for pair in part.windows(2) {
+        let joint = pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+        if !joint && pair.iter().all(u8::is_ascii_alphabetic) {
+            let first = usize::from(pair[0].to_ascii_lowercase() - b'a');
+            pairs += 1;
+            odd += usize::from(!FOLLOWERS[first].contains(&pair[1].to_ascii_lowercase()));
+        }
+    }
+    odd * 6 <= pairs
+}
+
+/// What follows each letter of the alphabet in words: the pairs that make up 98.5 % of those in English
+/// documentation and source, 386 of 676.
+const FOLLOWERS: [&[u8]; 26] = [
+    b"abcdefghiklmnprstuvwxyz",  // a
+    b"abcdefgijlmnoprstuy",      // b
+    b"abcdefhiklmoprstuy",       // c
+    b"abcdefgilmnoprstuy",       // d
+    b"abcdefghiklmnopqrstuvwxy", // e
+    b"acdefilorstuy",            // f
+    b"aceghilmnorstu",           // g
+    b"adeilmnorstuy",            // h
+    b"abcdefgklmnoprstvxz",      // i
+    b"aeou",                     // j
+    b"adegilnostu",              // k
+    b"abcdefgiklmnopstuvy",      // l
+    b"abdeilmnopstuy",           // m
+    b"abcdefghiklmnoprstuvy",    // n
+    b"abcdefgijklmnoprstuvwxy",  // o
+    b"acdeghikloprstuy",         // p
+    b"lu",                       // q
+    b"abcdefgiklmnoprstuvwy",    // r
+    b"acdefghiklmnopqrstuvwy",   // s
+    b"abcdefhilmnoprstuwxy",     // t
+    b"abcdefgilmnoprstx",        // u
+    b"aeio",                     // v
+    b"aehilnors",                // w
+    b"aceimpst",                 // x
+    b"aeilmnopst",               // y
+    b"aeio",                     // z
+];
 
 /// Whether the text is a path of identifiers, as in `config.db.password2`.
 fn is_dotted_name(bytes: &[u8]) -> bool {
@@ -267,6 +352,9 @@ mod tests {
             &[
                 "9f86d081884c7d659a2feaa0c55ad015",
                 "bajut86j2iohxbdxq0vtzs7cojpkph",
+                "QYxehTEEqlGaOPZG5bPERVcIPoXFQMiP",
+                "hLYZhktGKKgJFADIWaUdpBip7Wap50wp",
+                "rLaFKWAKdivBOAeBpJHx",
                 "Zm9vYmFy8Kq2LmX0",
                 "hT7!kQ2z9w",
                 "3b241101-e2bb-4255-8caf-4136c566a962",
@@ -288,8 +376,17 @@ mod tests {
                 "https://x.test/a1b2c3d4",
                 "short1",
                 "aaaaaaaabbbbbbbb",
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+                "Ctrl+Shift+P",
+                "abcdefghijklmnopqrstuvwxyz",
                 "",
             ],
+        );
+        all(mixed_secret, Verdict::Unknown, &["Zm9vYmFy8Kq2LmX0"]);
+        all(
+            mixed_secret,
+            Verdict::Invalid,
+            &["9f86d081884c7d659a2feaa0c55ad015", "getUserRecord2"],
         );
     }
 
@@ -316,6 +413,9 @@ mod tests {
                 "changeme1",
                 "a1",
                 "user->pass1",
+                "!vault-encrypted",
+                "ssm:/prod/db/pass2",
+                "2024-05-01T12:00:00Z",
                 "",
             ],
         );

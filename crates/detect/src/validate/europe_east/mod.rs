@@ -12,6 +12,7 @@ mod lv;
 mod no;
 mod pl;
 mod ro;
+mod ru;
 mod se;
 mod sk;
 mod tr;
@@ -38,6 +39,7 @@ pub(super) const TABLES: &[Table] = &[
     no::TABLE,
     pl::TABLE,
     ro::TABLE,
+    ru::TABLE,
     se::TABLE,
     sk::TABLE,
     tr::TABLE,
