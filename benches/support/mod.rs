@@ -72,7 +72,12 @@ pub(crate) fn code(length: usize, seed: u64) -> String {
 
 /// A chat completion request of about this length, and the number of values in it.
 pub(crate) fn chat_request(length: usize, density: Density) -> (String, usize) {
-    let mut writer = Writer::new(density, 5);
+    chat_request_of(length, density, 5)
+}
+
+/// The same of another seed: other words.
+pub(crate) fn chat_request_of(length: usize, density: Density, seed: u64) -> (String, usize) {
+    let mut writer = Writer::new(density, seed);
     let mut messages = vec![json!({"role": "system", "content": "You answer briefly."})];
     let mut total = 0;
     while total < length {

@@ -6,6 +6,7 @@
 //! - [`Finished`] and [`oubliette`]: one run of the binary from start to end.
 //! - [`Process`]: a program that runs beside the test, logged to a file, killed on drop.
 //! - [`Garage`]: a real S3 server; without one a test skips itself, see [`skip`].
+//! - [`FaultyProxy`]: bad weather before that server; [`Mounted`]: a small disk that fills and fails.
 //! - [`Sidecar`]: a running `oubliette serve`, and [`Account`]s on it.
 //! - [`Http`]: a JSON client.
 //! - [`search_tree`]: whether bytes that must not be anywhere are somewhere after all.
@@ -18,7 +19,9 @@
 mod command;
 mod garage;
 mod http;
+mod mounted;
 mod process;
+mod proxy;
 mod search;
 mod sidecar;
 mod wait;
@@ -26,7 +29,9 @@ mod wait;
 pub use command::{Finished, oubliette, oubliette_with_input};
 pub use garage::{Garage, skip};
 pub use http::{Http, Reply};
+pub use mounted::Mounted;
 pub use process::Process;
+pub use proxy::{FaultyProxy, Weather};
 pub use search::{Hit, assert_nowhere, search_tree};
 pub use sidecar::{Account, Sidecar};
 pub use wait::{free_port, wait_until};

@@ -35,7 +35,18 @@ impl Sidecar {
     /// Starts a server on a fresh folder with these settings (`name=value`) and variables.
     #[track_caller]
     pub fn start(settings: &[&str], variables: &[(&'static str, &'static str)]) -> Self {
-        let folder = TempDir::with_prefix("oubliette-sidecar-").expect("a temporary folder");
+        Self::start_in(&std::env::temp_dir(), settings, variables)
+    }
+
+    /// The same with its folder in this one.
+    #[track_caller]
+    pub fn start_in(
+        parent: &Path,
+        settings: &[&str],
+        variables: &[(&'static str, &'static str)],
+    ) -> Self {
+        let folder =
+            TempDir::with_prefix_in("oubliette-sidecar-", parent).expect("a temporary folder");
         let mut sidecar = Self {
             process: None,
             folder,
@@ -64,13 +75,24 @@ impl Sidecar {
     /// Starts it again on what it left behind.
     #[track_caller]
     pub fn restart(&mut self) {
+        self.restart_until("/readyz");
+    }
+
+    /// The same where it cannot be ready: its spool is full, say. It answers, though.
+    #[track_caller]
+    pub fn restart_unready(&mut self) {
+        self.restart_until("/healthz");
+    }
+
+    #[track_caller]
+    fn restart_until(&mut self, answers: &str) {
         assert!(self.process.is_none(), "it is still running");
         let mut command = oubliette(["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(self.flags()).envs(self.variables.iter().copied());
         let mut process = Process::start(command, self.folder.path().join("serve.log"));
         let http = self.anonymous();
         process.wait_until_ready(READY_WITHIN, |_| {
-            let reply = http.send(reqwest::Method::GET, "/readyz", None).ok()?;
+            let reply = http.send(reqwest::Method::GET, answers, None).ok()?;
             reply.is_success().then_some(())
         });
         self.process = Some(process);

@@ -4,9 +4,9 @@ use std::fmt;
 
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
 use oubliette_redact::{CapturedBody, Report};
-use zeroize::Zeroizing;
 
 use crate::frame::Unpacker;
+use crate::wiped::Wiped;
 use crate::{Limits, RecordRef, SealError, payload, record};
 
 /// Opens sealed records. Keep one per thread: it holds a decompression context worth reusing.
@@ -44,7 +44,7 @@ impl Opener {
         let dictionary = record.header().dictionary;
         let mut payload = self.unpacker.unpack(&padded, dictionary, self.limits.max_payload_len)?;
         let decoded = payload::decode(&payload)?;
-        let exchange = Zeroizing::new(payload[decoded.exchange].to_vec());
+        let exchange = Wiped::from(payload[decoded.exchange].to_vec());
         // Moves the body to the front; what stays behind it is wiped with the whole allocation.
         payload.drain(..decoded.body.start);
         Ok(OpenedBody {
@@ -74,10 +74,10 @@ pub struct Expected {
 
 /// A body that was opened. Wiped when dropped; `Debug` shows neither its text nor its metadata.
 pub struct OpenedBody {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     content_type: Option<String>,
     report: Report,
-    exchange: Zeroizing<Vec<u8>>,
+    exchange: Wiped,
 }
 
 impl OpenedBody {
@@ -117,7 +117,7 @@ impl OpenedBody {
     pub fn into_captured(mut self) -> CapturedBody {
         let content_encoding = self.content_encoding().map(str::to_owned);
         CapturedBody::new(
-            std::mem::take(&mut *self.bytes),
+            std::mem::take(&mut self.bytes).take(),
             self.content_type.take(),
             content_encoding,
         )

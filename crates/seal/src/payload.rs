@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
+use crate::SealError;
+use crate::wiped::Wiped;
 use oubliette_redact::Report;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
-
-use crate::SealError;
 
 /// Version of the layout inside, apart from the record's: it is compressed and encrypted with it.
 const VERSION: u8 = 1;
@@ -42,9 +41,9 @@ pub(crate) fn encode(
     exchange: &[u8],
     body: &[u8],
     max_len: usize,
-) -> Result<Zeroizing<Vec<u8>>, SealError> {
+) -> Result<Wiped, SealError> {
     let too_large = || SealError::too_large("the body is larger than the limit for sealing");
-    let metadata = Zeroizing::new(
+    let metadata = Wiped::from(
         serde_json::to_vec(&MetadataRef { content_type, report })
             .expect("a report is strings, numbers and maps with string keys"),
     );
@@ -56,7 +55,7 @@ pub(crate) fn encode(
     let metadata_len = u32::try_from(metadata.len()).map_err(|_| too_large())?;
     let exchange_len = u32::try_from(exchange.len()).map_err(|_| too_large())?;
 
-    let mut payload = Zeroizing::new(Vec::with_capacity(len));
+    let mut payload = Wiped::with_capacity(len);
     payload.push(VERSION);
     payload.extend_from_slice(&metadata_len.to_be_bytes());
     payload.extend_from_slice(&exchange_len.to_be_bytes());

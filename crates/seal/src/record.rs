@@ -9,11 +9,11 @@
 
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::aead::{self, NONCE_LEN};
 use crate::frame::Packed;
 use crate::header::{RecordHeader, RecordRef};
+use crate::wiped::Wiped;
 use crate::{Expected, SealError, keys};
 
 /// Draws a nonce from the operating system.
@@ -45,7 +45,7 @@ pub(crate) fn encrypt(
     };
 
     // Plaintext for a moment, so wiped should encryption fail.
-    let mut record = Zeroizing::new(Vec::with_capacity(header.record_len()));
+    let mut record = Wiped::with_capacity(header.record_len());
     record.extend_from_slice(&header.to_bytes());
     record.extend_from_slice(nonce);
     record.extend_from_slice(&packed.padded);
@@ -54,7 +54,7 @@ pub(crate) fn encrypt(
         .map_err(|aead::AeadError| too_large())?;
     record.extend_from_slice(&tag);
     debug_assert_eq!(record.len(), header.record_len());
-    Ok((header, std::mem::take(&mut *record)))
+    Ok((header, record.take()))
 }
 
 /// Checks the place, then the commitment, then the tag; decrypts only if all are right.
@@ -62,7 +62,7 @@ pub(crate) fn decrypt(
     record: &RecordRef<'_>,
     expected: &Expected,
     leaf: &LeafKey,
-) -> Result<Zeroizing<Vec<u8>>, SealError> {
+) -> Result<Wiped, SealError> {
     let header = record.header();
     // Derived for the place the caller asked for, never for the one the record claims.
     let (key, commitment) = keys::derive(leaf, expected.account, expected.address);
@@ -71,7 +71,7 @@ pub(crate) fn decrypt(
     if !bool::from(same_place & header.commitment.ct_eq(&commitment)) {
         return Err(SealError::authentication());
     }
-    let mut buffer = Zeroizing::new(record.ciphertext().to_vec());
+    let mut buffer = Wiped::from(record.ciphertext().to_vec());
     aead::decrypt_in_place(&key, record.nonce(), record.header_bytes(), &mut buffer, record.tag())
         .map_err(|aead::AeadError| SealError::authentication())?;
     Ok(buffer)

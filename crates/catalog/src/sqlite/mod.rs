@@ -144,7 +144,7 @@ impl Catalog for SqliteCatalog {
     async fn exchange(&self, account: &AccountId, id: &ExchangeId) -> Result<ExchangeRecord> {
         let (account, id) = (account.clone(), id.clone());
         let read = move |c: &_| reading::exchange(c, &accounts::known(c, &account)?, &id);
-        self.readers.run(read).await
+        self.readers.look_up(read).await
     }
 
     async fn capture(

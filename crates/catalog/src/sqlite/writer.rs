@@ -26,8 +26,8 @@ use crate::error::{CatalogError, CatalogErrorKind};
 const QUEUE: usize = 1024;
 
 /// Requests in one transaction: enough to make the fsync cheap, few enough that the first of them
-/// does not wait long for the last.
-const BATCH: usize = 128;
+/// does not wait long for the last: as many as the service's queue lets through by default.
+const BATCH: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -156,20 +156,23 @@ fn serve(
 }
 
 fn transact(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let outcome = run_all(connection, batch, path).and_then(|()| {
-        connection.execute_batch("COMMIT")?;
-        Ok(())
-    });
+    control(connection, "BEGIN IMMEDIATE")?;
+    let outcome = run_all(connection, batch, path).and_then(|()| control(connection, "COMMIT"));
     if outcome.is_err() && !connection.is_autocommit() {
-        connection.execute_batch("ROLLBACK")?;
+        control(connection, "ROLLBACK")?;
     }
     outcome
 }
 
+/// Begins or ends something. Stays prepared: parsing it costs as much as a row.
+fn control(connection: &Connection, statement: &str) -> Result<()> {
+    connection.prepare_cached(statement)?.execute(())?;
+    Ok(())
+}
+
 fn run_all(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
     for request in batch {
-        connection.execute_batch("SAVEPOINT request")?;
+        control(connection, "SAVEPOINT request")?;
         let keep = request.run(connection, path);
         if connection.is_autocommit() {
             // A full disk, say: SQLite has undone everything, also what went before.
@@ -179,8 +182,10 @@ fn run_all(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path)
             )
             .into());
         }
-        let end = if keep { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" };
-        connection.execute_batch(end)?;
+        if !keep {
+            control(connection, "ROLLBACK TO request")?;
+        }
+        control(connection, "RELEASE request")?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) struct Writer {
 struct OpenSegment {
     key: ObjectKey,
     file: Box<dyn SpoolFile>,
-    /// Bytes that are not written yet.
+    /// Bytes that are not written yet, or not in the hash yet.
     buffer: Vec<u8>,
     /// Bytes of the file once the buffer is written.
     len: u64,
@@ -199,7 +199,10 @@ impl Writer {
             });
             let _ = reply.send(answer); // nobody may be waiting any more
         }
-        for segment in full {
+        // Nobody waits for the hash.
+        self.open.values_mut().for_each(OpenSegment::take_in);
+        for mut segment in full {
+            segment.take_in();
             self.finish(segment);
         }
     }
@@ -433,10 +436,14 @@ impl OpenSegment {
             shared.disk.sync_folder(&shared.dir)?;
             self.in_folder = true;
         }
+        Ok(())
+    }
+
+    /// Makes what was written part of the checksum, and room for what comes.
+    fn take_in(&mut self) {
         self.hash.update(&self.buffer);
         self.buffer.clear();
         self.buffer.shrink_to(1 << 20);
-        Ok(())
     }
 
     /// What the finished segment would take.

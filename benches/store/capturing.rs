@@ -1,0 +1,244 @@
+//! `durable/N`: N clients seal bodies and append them to the spool, which uploads meanwhile.
+//! `capture/N`: the same through the whole service, with a row for each, redaction off and on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use oubliette_catalog::{AccountId, Exchange, ExchangeId, Role, SettingsChange};
+use oubliette_redact::CapturedBody;
+use oubliette_seal::Sealer;
+use oubliette_service::{
+    Envelope, Layout, ManualClock, Options, Oubliette, PartOutcome, Principal,
+};
+use oubliette_store::{MemoryStore, ObjectStore, list_all};
+use tokio::runtime::Runtime;
+
+use crate::bound::Bound;
+use crate::run::{Run, clients};
+use crate::support::{Density, chat_request_of};
+use crate::{NOON, class, open, redacted, seal};
+
+/// As many as there are different bodies; each is met again and again.
+const BODIES: u64 = 64;
+
+/// Lengths of bodies: a short chat, and one with some history or a document in it.
+const LENGTHS: [(&str, usize); 2] = [("4k", 4 << 10), ("32k", 32 << 10)];
+
+fn texts(len: usize, density: Density) -> Vec<String> {
+    (0..BODIES).map(|seed| chat_request_of(len, density, seed).0).collect()
+}
+
+thread_local!(static SEALER: std::cell::RefCell<Sealer> = std::cell::RefCell::new(Sealer::new()));
+
+pub(crate) fn durable(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10).measurement_time(Duration::from_secs(4));
+    for (name, len) in LENGTHS {
+        let texts = texts(len, Density::Clean);
+        let bodies: Arc<Vec<_>> = Arc::new(texts.iter().map(|text| redacted(text)).collect());
+        for count in [1_u32, 16, 256] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let bound = lower_bound(&mut group, name, count, dir.path(), &texts);
+
+            let memory = Arc::new(MemoryStore::new());
+            let spool = Arc::new(runtime.block_on(open(dir.path(), Arc::clone(&memory) as _)));
+            let location = runtime
+                .block_on(spool.append(seal(&mut Sealer::new(), &bodies[0], 0), class()))
+                .expect("appends");
+            assert!(runtime.block_on(spool.read(&location)).is_ok());
+            let (mut run, mut next) = (Run::default(), 1);
+            group.throughput(Throughput::Elements(count.into()));
+            group.bench_function(BenchmarkId::new("durable", format!("{name}/{count}")), |b| {
+                b.iter_custom(|times| {
+                    let (spool, bodies) = (Arc::clone(&spool), Arc::clone(&bodies));
+                    let round = clients(&runtime, count, times, next, move |number| {
+                        let (spool, bodies) = (Arc::clone(&spool), Arc::clone(&bodies));
+                        async move {
+                            let body = &bodies[(number % BODIES) as usize];
+                            let number = u32::try_from(number).expect("few bodies");
+                            let sealed =
+                                SEALER.with_borrow_mut(|sealer| seal(sealer, body, number));
+                            spool.append(sealed, class()).await.expect("appends");
+                        }
+                    });
+                    next += round.bodies;
+                    run.add(round)
+                });
+            });
+            let flushed = runtime.block_on(spool.close(Duration::from_secs(60))).expect("closes");
+            assert_eq!(flushed.left, 0);
+            let stored = stored(&runtime, &memory);
+            report("durable", name, count, &run, &bound, stored);
+        }
+    }
+    group.finish();
+}
+
+type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
+
+fn lower_bound(group: &mut Group<'_>, name: &str, count: u32, dir: &Path, texts: &[String]) -> Run {
+    let mut plain = Bound::new(dir);
+    let mut run = Run::default();
+    group.throughput(Throughput::Elements(count.into()));
+    group.bench_function(BenchmarkId::new("lower-bound", format!("{name}/{count}")), |b| {
+        b.iter_custom(|times| {
+            let bodies = u64::from(count) * times;
+            run.add(Run::of(bodies, || {
+                let mut texts = texts.iter().cycle();
+                for _ in 0..times {
+                    texts.by_ref().take(count as usize).for_each(|text| plain.add(text.as_bytes()));
+                    plain.sync();
+                }
+                Vec::new()
+            }))
+        });
+    });
+    run
+}
+
+/// Segments and bytes.
+fn stored(runtime: &Runtime, store: &MemoryStore) -> (u64, u64) {
+    let all = runtime.block_on(list_all(store, "")).expect("lists");
+    (all.len() as u64, all.iter().map(|object| object.size).sum())
+}
+
+fn report(what: &str, name: &str, count: u32, run: &Run, bound: &Run, stored: (u64, u64)) {
+    if run.bodies == 0 {
+        return; // left out by a filter
+    }
+    let (segments, bytes) = stored;
+    let per_core = 100.0 * bound.cpu_each().as_secs_f64() / run.cpu_each().as_secs_f64();
+    eprintln!("{what}/{name}/{count}: {run}");
+    eprintln!(
+        "    {} bytes a body, {} PUTs a million; bound: {bound}; per core {per_core:.0}% of it",
+        bytes / run.bodies,
+        segments * 1_000_000 / run.bodies,
+    );
+}
+
+/// A service on a disk, with segments going to memory, for one account.
+async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
+    let mut layout = Layout::new(dir.join("data"), dir.join("keys"));
+    layout.spool.min_free_bytes = 0;
+    let clock = Arc::new(ManualClock::at(NOON * 1000));
+    let options = Options { queue_captures: 1024, ..Options::default() };
+    let mut parts = layout.components(options, clock).await.expect("a fresh folder");
+    let memory = Arc::new(MemoryStore::new());
+    parts.store = Arc::clone(&memory) as Arc<dyn ObjectStore>;
+    let service = Oubliette::start(parts).await.expect("starts");
+    let account = account();
+    let operator = Principal::local(Role::Operator, None);
+    service.create_account(&operator, &account).await.expect("a new account");
+    let change =
+        SettingsChange { capture: Some(true), redact: Some(redact), ..SettingsChange::default() };
+    let owner = Principal::local(Role::Owner, Some(account.clone()));
+    service.change_settings(&owner, &account, change).await.expect("settings");
+    (service, memory)
+}
+
+fn account() -> AccountId {
+    AccountId::new("bench").expect("a name")
+}
+
+pub(crate) fn capture(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10).measurement_time(Duration::from_secs(4));
+    for (name, len) in LENGTHS {
+        let texts = Arc::new(texts(len, Density::Typical));
+        for (way, redact) in [("unredacted", false), ("redacted", true)] {
+            for count in [1_u32, 16, 256] {
+                let dir = tempfile::tempdir().expect("a folder");
+                let name = format!("{way}/{name}");
+                let bound = lower_bound(&mut group, &name, count, dir.path(), &texts);
+                let (service, memory) = runtime.block_on(service(dir.path(), redact));
+                let service = Arc::new(service);
+                let (mut run, mut next) = (Run::default(), 0);
+                group.throughput(Throughput::Elements(count.into()));
+                let id = BenchmarkId::new("capture", format!("{name}/{count}"));
+                group.bench_function(id, |b| {
+                    b.iter_custom(|times| {
+                        let (service, texts) = (Arc::clone(&service), Arc::clone(&texts));
+                        let round = clients(&runtime, count, times, next, move |number| {
+                            let text = texts[(number % BODIES) as usize].clone();
+                            let service = Arc::clone(&service);
+                            async move { capture_one(&service, number, text, redact).await }
+                        });
+                        next += round.bodies;
+                        run.add(round)
+                    });
+                });
+                let closed =
+                    runtime.block_on(service.close(Duration::from_secs(60))).expect("closes");
+                assert_eq!((closed.captures, closed.segments), (0, 0));
+                report("capture", &name, count, &run, &bound, stored(&runtime, &memory));
+            }
+        }
+    }
+    group.finish();
+}
+
+async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
+    let id = ExchangeId::new(format!("exchange-{number}")).expect("an id");
+    let envelope = Envelope {
+        exchange: Exchange {
+            model: Some("gpt-5-mini".into()),
+            status: Some(200),
+            ..Exchange::new(account(), id, NOON * 1000)
+        },
+        request: Some(CapturedBody::new(text.into_bytes(), Some("application/json".into()), None)),
+        response: None,
+    };
+    let gateway = Principal::local(Role::Gateway, None);
+    let outcome = service.capture(&gateway, envelope).await.expect("captures");
+    let Some(PartOutcome::Stored { findings }) = outcome.parts.request else {
+        panic!("not stored: {:?}", outcome.parts)
+    };
+    assert!(redact || findings == 0);
+}
+
+/// Rows made again from 5,000 records in memory, after all of them were lost.
+pub(crate) fn rebuild(criterion: &mut Criterion) {
+    const RECORDS: u32 = 5_000;
+    let runtime = Runtime::new().expect("a runtime");
+    let texts = Arc::new(texts(4 << 10, Density::Clean));
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    group.throughput(Throughput::Elements(RECORDS.into()));
+    let mut filled = None;
+    group.bench_function("rebuild", |b| {
+        let (dir, service) = filled.get_or_insert_with(|| {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (service, _) = runtime.block_on(service(dir.path(), false));
+            let service = Arc::new(service);
+            let (ours, texts) = (Arc::clone(&service), Arc::clone(&texts));
+            clients(&runtime, 50, u64::from(RECORDS) / 50, 0, move |number| {
+                let text = texts[(number % BODIES) as usize].clone();
+                let service = Arc::clone(&ours);
+                async move { capture_one(&service, number, text, false).await }
+            });
+            (dir, service)
+        });
+        b.iter_custom(|times| {
+            let operator = Principal::local(Role::Operator, None);
+            (0..times)
+                .map(|_| {
+                    let catalog = dir.path().join("data/catalog.sqlite");
+                    let catalog = rusqlite::Connection::open(catalog).expect("a catalog");
+                    for table in ["captures", "exchanges"] {
+                        catalog.execute(&format!("DELETE FROM {table}"), ()).expect("deletes");
+                    }
+                    drop(catalog);
+                    let begun = std::time::Instant::now();
+                    let done = runtime.block_on(service.rebuild(&operator, |_| {}));
+                    assert_eq!(done.expect("rebuilds").entered, u64::from(RECORDS));
+                    begun.elapsed()
+                })
+                .sum()
+        });
+    });
+    group.finish();
+}
