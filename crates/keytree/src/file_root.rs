@@ -116,30 +116,21 @@ impl FileRootStore {
     /// The root in force and the number of its slot.
     fn in_force(&self) -> Result<Option<(usize, Root)>, KeyTreeError> {
         let failed = |cause| self.storage("cannot be read", cause);
-        let Some([first, second]) = read_slots(&self.path).map_err(failed)? else {
-            return Ok(None);
-        };
+        let Some(slots) = read_slots(&self.path).map_err(failed)? else { return Ok(None) };
         if is_readable_by_others(&self.path).map_err(failed)? {
             let what = "others than its owner may read it; run chmod 600 on it";
             return Err(self.error(KeyTreeErrorKind::Storage, what));
         }
-        match (first, second) {
-            (Slot::Newer, _) | (_, Slot::Newer) => Err(self.error(
+        in_force(slots).map(Some).map_err(|fault| match fault {
+            Fault::NewerVersion => self.error(
                 KeyTreeErrorKind::NewerVersion,
                 "the file was written by a newer release; upgrade this one",
-            )),
-            // The older one: the other was prepared, and never came in force.
-            (Slot::Root(first), Slot::Root(second)) => {
-                let is_first = first.generation() <= second.generation();
-                Ok(Some(if is_first { (0, first) } else { (1, second) }))
-            }
-            (Slot::Root(root), Slot::Void) => Ok(Some((0, root))),
-            (Slot::Void, Slot::Root(root)) => Ok(Some((1, root))),
-            (Slot::Void, Slot::Void) => Err(self.error(
+            ),
+            Fault::Damaged => self.error(
                 KeyTreeErrorKind::Damaged,
                 "the file is damaged; without its key no body stored so far can be opened",
-            )),
-        }
+            ),
+        })
     }
 
     /// The number of the slot in force, if that holds the root that the caller knows.
@@ -277,7 +268,7 @@ impl RootStore for FileRootStore {
 /// ```
 ///
 /// One that holds no root has magic, version and zeros.
-const ROOT_LEN: usize = CHECKED_LEN + 32;
+pub(crate) const ROOT_LEN: usize = CHECKED_LEN + 32;
 const CHECKED_LEN: usize = 8 + 1 + 8 + 32;
 const MAGIC: &[u8; 8] = b"OUBLROOT";
 /// Version 1 was a file of one root and no padding, which reads like a first slot without a second.
@@ -288,8 +279,29 @@ const SLOT_LEN: usize = 4096;
 const SLOT_AT: [u64; 2] = [0, 64 << 10];
 const FILE_LEN: usize = (64 << 10) + SLOT_LEN;
 
+/// Which of two slots is in force, and its root.
+pub(crate) fn in_force([first, second]: [Slot; 2]) -> Result<(usize, Root), Fault> {
+    match (first, second) {
+        (Slot::Newer, _) | (_, Slot::Newer) => Err(Fault::NewerVersion),
+        // The older one: the other was prepared, and never came in force.
+        (Slot::Root(first), Slot::Root(second)) => {
+            let is_first = first.generation() <= second.generation();
+            Ok(if is_first { (0, first) } else { (1, second) })
+        }
+        (Slot::Root(root), Slot::Void) => Ok((0, root)),
+        (Slot::Void, Slot::Root(root)) => Ok((1, root)),
+        (Slot::Void, Slot::Void) => Err(Fault::Damaged),
+    }
+}
+
+/// Why neither slot is in force.
+pub(crate) enum Fault {
+    Damaged,
+    NewerVersion,
+}
+
 /// What a slot holds.
-enum Slot {
+pub(crate) enum Slot {
     Root(Root),
     /// Nothing, or what does not check out.
     Void,
@@ -298,7 +310,7 @@ enum Slot {
 }
 
 impl Slot {
-    fn is(&self, root: &Root) -> bool {
+    pub(crate) fn is(&self, root: &Root) -> bool {
         match self {
             Self::Root(found) => {
                 found.generation() == root.generation()
@@ -308,7 +320,7 @@ impl Slot {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Self {
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
         Self::root(bytes).unwrap_or(Self::Void)
     }
 
@@ -330,7 +342,7 @@ impl Slot {
 }
 
 /// A slot with a root. On the heap: what is moved leaves no copy behind.
-fn encode(root: &Root) -> Zeroizing<Vec<u8>> {
+pub(crate) fn encode(root: &Root) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(void());
     bytes[9..17].copy_from_slice(&root.generation().number().to_be_bytes());
     bytes[17..CHECKED_LEN].copy_from_slice(root.key().expose_secret());
@@ -340,7 +352,7 @@ fn encode(root: &Root) -> Zeroizing<Vec<u8>> {
 }
 
 /// A slot without a root.
-fn void() -> Vec<u8> {
+pub(crate) fn void() -> Vec<u8> {
     let mut bytes = vec![0; SLOT_LEN];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8] = VERSION;

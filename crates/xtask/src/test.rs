@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
-use crate::prerequisite::{self, C_COMPILER, FAKETIME, SOFTHSM};
+use crate::prerequisite::{self, C_COMPILER, FAKETIME, SOFTHSM, SWTPM};
 use crate::process::{self, Outcome, Result};
 use crate::sdk::SDKS;
 use crate::server::SERVERS;
@@ -20,8 +20,8 @@ const SKIPPED_VARIABLE: &str = "OUBLIETTE_SKIPPED";
 ///
 /// Servers are installed once into the cache (see `cargo xtask --help`) and started by the tests
 /// themselves on loopback ports. The SDKs of LLM vendors, which must read redacted bodies, are fetched
-/// by pip and npm into the same cache. A software security module (SoftHSM) and libfaketime come from
-/// the distribution, if this is Debian or like it and you are root. A program of your own is taken instead
+/// by pip and npm into the same cache. A software security module (SoftHSM), a simulated TPM (swtpm) and
+/// libfaketime come from the distribution, if this is Debian or like it and you are root. A program of your own is taken instead
 /// if its variable is set: OUBLIETTE_GARAGE=/path/to/garage.
 ///
 /// The last line is `N passed, N failed, N skipped`, over all test binaries. A test that was
@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     provide_servers(&mut command, arguments.no_servers)?;
     if !arguments.no_servers {
         prerequisite::try_to_install(&SOFTHSM);
+        prerequisite::try_to_install(&SWTPM);
         prerequisite::try_to_install(&FAKETIME);
     }
     let skipped_file = SkippedFile::create()?;
