@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     // All of them, even if one fails: the counts at the end are about everything.
     command.args(["test", "--workspace", "--no-fail-fast"]);
     // Loads a library when it is used and needs none to build, so it is tested wherever there is one.
-    command.args(["--features", "oubliette-keytree/pkcs11"]);
+    command.args(["--features", "oubliette/pkcs11"]);
     if !arguments.rest.is_empty() {
         command.arg("--").args(&arguments.rest);
     }
