@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use oubliette_server::ServerOptions;
-use oubliette_service::{Layout, Options, Oubliette, ServiceError, ServiceErrorKind, StoreLayout};
+use oubliette_service::{
+    Layout, Options, Oubliette, RootLayout, ServiceError, ServiceErrorKind, StoreLayout,
+};
 use oubliette_store::{S3Settings, SpoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,6 +27,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Oubliette, Failure> {
         queue_captures: settings.queue.captures,
         queue_bytes: settings.queue.bytes,
         packs: rules::packs(settings, &[])?,
+        most_clock_ahead: settings.max_clock_jump,
         ..Options::default()
     };
     Oubliette::open(layout(settings), options).await.map_err(|error| cannot_open(&error))
@@ -80,6 +83,13 @@ pub(crate) fn layout(settings: &Settings) -> Layout {
             path_style: *path_style,
         }),
     };
+    layout.root = settings.root.clone();
+    // Names of their own, so that one kind of root is never taken for another.
+    match &layout.root {
+        RootLayout::File => {}
+        RootLayout::Tpm { .. } => layout.root_file = settings.keys_dir.join("root.tpm"),
+        RootLayout::Pkcs11 { .. } => layout.root_file = settings.keys_dir.join("root.pkcs11"),
+    }
     layout.spool = SpoolLimits {
         max_bytes: settings.spool.max_bytes,
         min_free_bytes: settings.spool.min_free_bytes,

@@ -170,3 +170,48 @@ fn help_is_help_and_no_command_is_a_question() {
     assert!(run.stderr.contains("Usage: oubliette"));
     Finished::from(oubliette(["fly"])).fails_with(2, "unrecognized subcommand 'fly'");
 }
+
+/// The root key in a simulated TPM, chosen by configuration alone.
+#[cfg(unix)]
+#[test]
+fn a_root_in_a_tpm_by_configuration() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    fs::create_dir(place("tpm")).unwrap();
+    let started = Command::new("swtpm")
+        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+        .args(["--tpmstate", &format!("dir={}", place("tpm").display())])
+        .args(["--server", &format!("type=unixio,path={}", place("socket").display())])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    let Ok(mut tpm) = started else {
+        support::skip("no swtpm: apt-get install -y swtpm");
+        return;
+    };
+    for _ in 0..500 {
+        if place("socket").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    fs::write(place("oubliette.toml"), "[root]\nkind = \"tpm\"\ndevice = \"socket\"\n").unwrap();
+    Finished::from(here(&folder, &["account", "create", "acme"])).ok();
+    let generation = || {
+        let told = Finished::from(here(&folder, &["keys", "status", "--json"])).ok().stdout;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        told["generation"].as_u64().unwrap()
+    };
+    let before = generation();
+    Finished::from(here(&folder, &["keys", "rotate"])).ok();
+    assert_eq!(generation(), before + 1);
+    assert!(
+        place("oubliette-keys/root.tpm").exists() && !place("oubliette-keys/root.key").exists()
+    );
+    // Another kind of root is not taken for it, and says that one is missing.
+    fs::remove_file(place("oubliette.toml")).unwrap();
+    let other = Finished::from(here(&folder, &["keys", "status"]));
+    other.fails_with(2, "missing root key");
+    tpm.kill().unwrap();
+    tpm.wait().unwrap();
+}

@@ -153,7 +153,8 @@ fn receipt_holds(here: &Here) {
         Finished::from(command)
     };
     let told = verify("receipt.json", "log.pub").ok().stdout;
-    assert!(told.contains("The receipt holds: leaf") && told.contains("1 keys"), "{told}");
+    assert!(told.contains("The receipt holds: leaf") && told.contains(": 1 key, by"), "{told}");
+    assert!(told.contains("is meant if it carries one of these commitments.\n"), "{told}");
     assert!(told.contains("Does not prove: that nobody had copied the root key"), "{told}");
     verify("receipt.json", key.trim()).ok();
     let text = fs::read_to_string(place("receipt.json")).unwrap();
@@ -166,6 +167,8 @@ fn receipt_holds(here: &Here) {
     verify("missing.json", "log.pub").fails_with(1, "missing.json cannot be read");
     let verified = &here.json(&["keys", "verify"], None)[0];
     assert!(verified["log_size"].as_u64().unwrap() > 0, "{verified}");
+    let told = here.run(&["keys", "verify"], None).ok().stdout;
+    assert!(!told.contains('\u{fffd}') && told.contains("\n  \u{2014} oubliette/"), "{told}");
 }
 
 const RULES: &str = r#"

@@ -93,12 +93,7 @@ pub(crate) enum Command {
     Captures(Captures),
     Open(Open),
     Shred(Shred),
-    /// Forget now what is past its account's retention
-    ///
-    /// A running server does so by itself. Takes milliseconds however much there is.
-    #[command(after_help = "Examples:
-  oubliette expire")]
-    Expire(Shown),
+    Expire(Expire),
     Reredact(Reredact),
     Verify(Verify),
     /// Tickets, and the grants that let agents read under them
@@ -133,6 +128,26 @@ pub(crate) struct Shown {
     /// One JSON object a line, for programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Forget now what is past its account's retention
+///
+/// A running server does so by itself. What it costs depends on how many accounts had captures in the hours
+/// that are over, not on how many captures.
+///
+/// A clock that is more than expiry.max_clock_jump ahead of where time was seen last is not believed: nothing
+/// is forgotten by it until it is right again, or --accept-clock says that so much time has really passed,
+/// because the machine was off, say.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  oubliette expire
+  oubliette expire --accept-clock")]
+pub(crate) struct Expire {
+    /// The clock is right, however far it has jumped
+    #[arg(long)]
+    pub(crate) accept_clock: bool,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
 }
 
 /// Reads the command line. What it says itself (help, version, complaints) it has said when it gives

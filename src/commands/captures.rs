@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::body::read_input;
-use crate::cli::{Capture, Captures, Open, Shown, Shred, TimeRange};
+use crate::cli::{Capture, Captures, Expire, Open, Shred, TimeRange};
 use crate::client::{Caller, escaped, path, with_client};
 use crate::config::{Settings, moment};
 use crate::failure::Failure;
@@ -217,11 +217,18 @@ pub(super) fn shred(settings: &Settings, arguments: &Shred) -> Result<(), Failur
 }
 
 /// Forgets what is due.
-pub(super) fn expire(settings: &Settings, shown: Shown) -> Result<(), Failure> {
+pub(super) fn expire(settings: &Settings, arguments: &Expire) -> Result<(), Failure> {
+    let wanted = json!({ "accept_clock": arguments.accept_clock });
     let outcome = with_client(settings, async |client| {
-        client.json(Caller::Operator, Method::POST, "/v1/expire", None).await
+        client.json(Caller::Operator, Method::POST, "/v1/expire", Some(&wanted)).await
     })?;
-    describe(&outcome, shown.json)
+    if outcome["clock_ahead_seconds"].as_u64().is_some_and(|seconds| seconds > 0) {
+        note(
+            "the machine's clock is further ahead than can be believed, and expiry does not follow it: set it \
+             right, or say --accept-clock if so much time has really passed",
+        );
+    }
+    describe(&outcome, arguments.shown.json)
 }
 
 /// A stretch of time as the API takes it.

@@ -7,7 +7,7 @@ use crate::cli::KeysCommand;
 use crate::client::{Caller, with_client};
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::output::{Output, describe};
+use crate::output::{Output, cell, describe};
 
 pub(super) fn run(settings: &Settings, command: &KeysCommand) -> Result<(), Failure> {
     let (method, path, shown) = match command {
@@ -26,6 +26,19 @@ pub(super) fn run(settings: &Settings, command: &KeysCommand) -> Result<(), Fail
             out.line(key)?;
             out.done()
         }
-        _ => describe(&answer, shown.json),
+        (_, true) => describe(&answer, true),
+        (_, false) => {
+            // A signed note has lines of its own, which are what is signed.
+            let mut fields = answer.clone();
+            let note = fields.as_object_mut().and_then(|fields| fields.remove("checkpoint"));
+            describe(&fields, false)?;
+            let Some(Value::String(note)) = note else { return Ok(()) };
+            let mut out = Output::new();
+            out.line("checkpoint, the signed head of the log:")?;
+            for line in note.lines() {
+                out.line(format_args!("  {}", cell(Some(&line.into()))))?;
+            }
+            out.done()
+        }
     }
 }

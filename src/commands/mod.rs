@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Captures(arguments) => captures::list(&settings()?, &arguments)?,
         Command::Open(arguments) => captures::open(&settings()?, &arguments)?,
         Command::Shred(arguments) => captures::shred(&settings()?, &arguments)?,
-        Command::Expire(shown) => captures::expire(&settings()?, shown)?,
+        Command::Expire(arguments) => captures::expire(&settings()?, &arguments)?,
         Command::Verify(arguments) => verify::run(&arguments)?,
         Command::Reredact(arguments) => return reredact::run(&settings()?, &arguments),
         Command::Ticket(command) => access::ticket(&settings()?, &command)?,

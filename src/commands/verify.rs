@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use oubliette_service::translog::{self, Keys, MAX_RECEIPT_BYTES, Verified};
+use oubliette_service::translog::{self, Keys, MAX_RECEIPT_BYTES, Statement, Verified};
 use serde_json::{Value, json};
 
 use crate::cli::Verify;
@@ -58,7 +58,7 @@ fn as_json(verified: &Verified) -> Value {
         "holds": true,
         "log": { "origin": origin, "index": index, "size": size },
         "shred": statement,
-        "proves": PROVES,
+        "proves": proves(statement),
         "does_not_prove": DOES_NOT_PROVE,
     })
 }
@@ -79,11 +79,8 @@ fn told(verified: &Verified) -> Vec<String> {
     for erased in &statement.erased {
         lines.push(match &erased.keys {
             Keys::Payloads(keys) => {
-                format!(
-                    "  account     {}: {} keys, by their commitments",
-                    erased.account,
-                    keys.len()
-                )
+                let (count, s) = (keys.len(), if keys.len() == 1 { "" } else { "s" });
+                format!("  account     {}: {count} key{s}, by commitment", erased.account)
             }
             Keys::HoursBefore(hour) => {
                 format!("  account     {}: all keys of hours before {hour}", erased.account)
@@ -94,14 +91,30 @@ fn told(verified: &Verified) -> Vec<String> {
             lines.extend(keys.iter().map(|key| format!("              {key}")));
         }
     }
-    lines.push(format!("Proves: {PROVES}"));
+    lines.push(format!("Proves: {}", proves(statement)));
     lines.push(format!("Does not prove: {DOES_NOT_PROVE}"));
     lines
 }
 
+/// What a claim proves, and which sealed records it is about.
+fn proves(statement: &Statement) -> String {
+    let mut meant = Vec::new();
+    let any = |is: fn(&Keys) -> bool| statement.erased.iter().any(|erased| is(&erased.keys));
+    if any(|keys| matches!(keys, Keys::Payloads(_))) {
+        meant.push("it carries one of these commitments");
+    }
+    if any(|keys| matches!(keys, Keys::HoursBefore(_))) {
+        meant.push("it carries such an account and an hour before the one named with it");
+    }
+    if any(|keys| matches!(keys, Keys::All)) {
+        meant.push("it carries an account all keys of which are named here, and was sealed before");
+    }
+    format!("{PROVES} A sealed record is meant if {}.", meant.join(", or "))
+}
+
 const PROVES: &str = "whoever holds the key of this log has claimed, at this place in its order and without \
     being able to take it back, that these keys were destroyed when this generation of the root key came \
-    into force. A sealed record is meant if it carries one of these commitments, or this account.";
+    into force.";
 
 const DOES_NOT_PROVE: &str = "that nobody had copied the root key, these keys or the bodies before; that the \
     medium of the root key has really forgotten it; that the claim is true. Compare the log with others \

@@ -15,6 +15,8 @@ pub(crate) use known::{KNOWN, Known};
 pub(crate) use layers::{Layers, Written};
 pub(crate) use value::moment;
 
+use oubliette_service::RootLayout;
+
 use crate::cli::Global;
 use crate::failure::Failure;
 
@@ -23,11 +25,14 @@ use crate::failure::Failure;
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) keys_dir: PathBuf,
+    pub(crate) root: RootLayout,
     pub(crate) listen: SocketAddr,
     pub(crate) rules_dir: Option<PathBuf>,
     pub(crate) store: Store,
     pub(crate) spool: Spool,
     pub(crate) queue: Queue,
+    /// How far the clock may jump ahead for expiry to believe it.
+    pub(crate) max_clock_jump: Duration,
     pub(crate) log: Log,
     pub(crate) url: Option<String>,
     pub(crate) api_key: Option<Secret>,
@@ -142,6 +147,7 @@ impl Settings {
         let data_dir: PathBuf = required(layers, "data_dir", path)?;
         let settings = Self {
             keys_dir: required(layers, "keys_dir", path)?,
+            root: root(layers)?,
             listen: required(layers, "listen", |text| {
                 text.parse().map_err(|_| "not an address like 127.0.0.1:7070".to_owned())
             })?,
@@ -160,6 +166,7 @@ impl Settings {
                     value::bytes(text)?.try_into().map_err(|_| "too large".to_owned())
                 })?,
             },
+            max_clock_jump: required(layers, "expiry.max_clock_jump", value::duration)?,
             log: Log {
                 level: required(layers, "log.level", log_level)?,
                 json: required(layers, "log.format", |text| match text {
@@ -272,6 +279,53 @@ fn url(text: &str) -> Result<String, String> {
         _ => Err("not an address like http://127.0.0.1:7070".to_owned()),
     }
 }
+
+fn root(layers: &Layers) -> Result<RootLayout, Failure> {
+    let kind = required(layers, "root.kind", |kind| match kind {
+        "file" | "tpm" | "pkcs11" => Ok(kind.to_owned()),
+        _ => Err("neither file nor tpm nor pkcs11".to_owned()),
+    })?;
+    let text = |name| optional(layers, name, |text| Ok(text.to_owned()));
+    let (device, module) = (optional(layers, "root.device", path)?, text("root.module")?);
+    let index = optional(layers, "root.nv_index", |text| {
+        let hex = text.strip_prefix("0x").and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        hex.filter(|index| index >> 24 == 1)
+            .ok_or_else(|| "not an index like 0x01800b1e".to_owned())
+    })?;
+    let (token, key_label) = (text("root.token")?, text("root.key_label")?);
+    let pin_file = optional(layers, "root.pin_file", path)?;
+    let is_of_tpm = device.is_some() || index.is_some();
+    let is_of_pkcs11 = [module.is_some(), token.is_some(), key_label.is_some(), pin_file.is_some()];
+    let is_of_pkcs11 = is_of_pkcs11.contains(&true);
+    match kind.as_str() {
+        _ if is_of_tpm && kind != "tpm" => Err(Failure::usage(
+            "root.device and root.nv_index are for a TPM: set root.kind to tpm or take them away",
+        )),
+        _ if is_of_pkcs11 && kind != "pkcs11" => Err(Failure::usage(
+            "root.module, token, key_label and pin_file are for PKCS#11: set root.kind to pkcs11 or take \
+             them away",
+        )),
+        "file" => Ok(RootLayout::File),
+        "tpm" => Ok(RootLayout::Tpm {
+            device: device.unwrap_or_else(|| PathBuf::from("/dev/tpmrm0")),
+            index: index.unwrap_or(DEFAULT_NV_INDEX),
+        }),
+        _ => match (module, token, pin_file) {
+            (Some(module), Some(token), Some(pin_file)) => Ok(RootLayout::Pkcs11 {
+                module: module.into(),
+                token,
+                key_label: key_label.unwrap_or_else(|| "oubliette".to_owned()),
+                pin_file,
+            }),
+            _ => Err(Failure::usage(
+                "root.kind = pkcs11 needs root.module, root.token and root.pin_file",
+            )),
+        },
+    }
+}
+
+/// In the range that a machine's owner may use; see `TpmRootStore::NV_INDEX`.
+const DEFAULT_NV_INDEX: u32 = 0x0180_0b1e;
 
 fn store(layers: &Layers, data_dir: &Path) -> Result<Store, Failure> {
     let text = |name| optional(layers, name, |text| Ok(text.to_owned()));

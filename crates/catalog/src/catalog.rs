@@ -174,13 +174,34 @@ pub trait Catalog: Send + Sync + Debug {
     /// `NotFound`.
     async fn mark_account_shredded(&self, account: &AccountId, now: i64) -> Result<PendingShred>;
 
-    /// Marks every capture whose address lies before `hour` as expired, also those still to come,
-    /// at a cost that does not depend on their number. It never goes back: an earlier hour than
-    /// before changes nothing. The caller has pruned the key tree, or does so now.
+    /// Marks every capture of these accounts whose address lies before the hour as expired, also those
+    /// still to come, at a cost that does not depend on their number. It never goes back: an earlier
+    /// hour than before changes nothing. Accounts that are not there are left out. The caller prunes
+    /// the key tree now.
+    async fn mark_expired_before(&self, expired: Vec<(AccountId, Hour)>, now: i64) -> Result<()>;
+
+    /// Notes that something may be sealed for an account in an hour; a second time changes nothing. To
+    /// be called, and waited for, before the first key of the hour is used: expiry visits the hours that
+    /// are noted, and no others. Entering a capture notes its hour too.
     ///
     /// # Errors
     /// `NotFound`.
-    async fn mark_expired_before(&self, account: &AccountId, hour: Hour, now: i64) -> Result<()>;
+    async fn note_hour(&self, account: &AccountId, hour: Hour) -> Result<()>;
+
+    /// The accounts with noted hours that were over before the hour `before`, each once for every such
+    /// hour, those first whose hours are over longest, and their retention in days. An hour is over as many
+    /// hours after it as the account's retention has. Costs what it gives, however many accounts there are.
+    async fn due_hours(&self, before: Hour, limit: u32) -> Result<Vec<(AccountId, u16)>>;
+
+    /// Strikes the noted hours of these accounts off that lie before the hour, after the key tree has pruned
+    /// them; how many that were.
+    async fn strike_hours(&self, done: Vec<(AccountId, Hour)>) -> Result<u64>;
+
+    /// The time up to which expiry has gone, in Unix milliseconds; `None` before it ever has.
+    async fn expiry_clock(&self) -> Result<Option<i64>>;
+
+    /// Keeps that time. It never goes back.
+    async fn set_expiry_clock(&self, at: i64) -> Result<()>;
 
     /// Clears what dead captures and removed accounts leave behind, at most `limit` rows, and says
     /// how many there were; fewer than `limit` means that all is clear. They are out of sight

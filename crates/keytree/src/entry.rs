@@ -94,10 +94,10 @@ impl Subtree {
     pub(crate) fn split(self) -> (Self, Self) {
         assert!(self.len < Self::DEPTH, "a leaf has no children");
         let len = self.len + 1;
-        let left = Self { prefix: self.prefix, len, node: self.node.child(Side::Left) };
         let bit = 1 << (Self::DEPTH - len);
-        let right = Self { prefix: self.prefix | bit, len, node: self.node.child(Side::Right) };
-        (left, right)
+        let (left, right) = self.node.children();
+        let left = Self { prefix: self.prefix, len, node: left };
+        (left, Self { prefix: self.prefix | bit, len, node: right })
     }
 
     /// What lives of this subtree once the addresses in `hole` are gone: the largest subtrees that

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -30,14 +31,20 @@ use crate::root::{Root, RootStore, check_in_force, crash_point};
 ///   overwriting writes a new block there. Put the file on another volume, or on a `tmpfs` if losing
 ///   all bodies at a power cut is acceptable.
 ///
-/// The file system must support hard links, and locks if two machines can reach it.
+/// Locks must work if two machines can reach the file.
 ///
 /// # Crashes
 ///
-/// The new key is written beside the file (`.new`), the old file gets a second name (`.old`), the
-/// new one is renamed over the first name, and the old one is overwritten under its second. Both
-/// names are durable before the switch, so whatever a crash leaves behind is found and erased when
-/// the store is next opened.
+/// The file has two slots, far enough apart that no write to one touches the other, and the older of two
+/// whole slots is in force. [`prepare`](RootStore::prepare) writes the next root into the free slot and
+/// waits for the disk: nothing has changed yet. [`replace`](RootStore::replace) overwrites the slot in
+/// force and waits for the disk: at one stroke the old key is destroyed and the next one in force. Nothing
+/// has to hold about how a write is torn: a slot that is not whole does not count, the next root is
+/// durable before the old one is touched, and what is not in force is overwritten once more when the
+/// store is opened.
+///
+/// So a commit waits twice for the disk, the first time together with the key pages, and no name and no
+/// size changes.
 ///
 /// # Example
 ///
@@ -57,18 +64,25 @@ use crate::root::{Root, RootStore, check_in_force, crash_point};
 pub struct FileRootStore {
     path: PathBuf,
     folder: PathBuf,
+    /// The generation that the disk has confirmed in the free slot. What is read there may be no more than
+    /// what the system remembers of a write that failed.
+    prepared: Mutex<Option<Generation>>,
     /// Held as long as the store lives.
     _lock: File,
 }
 
 impl FileRootStore {
     /// Takes the root file at `path` for this process, whether it exists yet or not, and erases
-    /// what a crash may have left beside it. The folder is created (for the owner only) if need be.
+    /// what a crash may have left in it. The folder is created (for the owner only) if need be.
+    ///
+    /// A file of version 1, which held one root, is brought to two slots in place.
     ///
     /// # Errors
     ///
     /// [`Locked`](KeyTreeErrorKind::Locked) if another process has it,
-    /// [`Storage`](KeyTreeErrorKind::Storage) if the folder cannot be used.
+    /// [`Storage`](KeyTreeErrorKind::Storage) if the folder cannot be used,
+    /// [`Damaged`](KeyTreeErrorKind::Damaged) and [`NewerVersion`](KeyTreeErrorKind::NewerVersion) if
+    /// the file is no root; then nothing is changed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyTreeError> {
         let path = path.into();
         let folder = match path.parent() {
@@ -80,7 +94,7 @@ impl FileRootStore {
         };
         create_folder(&folder).map_err(|cause| failed("creating the folder", cause))?;
         let lock = take_lock(&path)?;
-        let store = Self { path, folder, _lock: lock };
+        let store = Self { path, folder, prepared: Mutex::new(None), _lock: lock };
         store.erase_leftovers()?;
         Ok(store)
     }
@@ -91,79 +105,23 @@ impl FileRootStore {
         &self.path
     }
 
-    fn new_path(&self) -> PathBuf {
-        beside(&self.path, ".new")
-    }
-
-    fn old_path(&self) -> PathBuf {
-        beside(&self.path, ".old")
-    }
-
     fn error(&self, kind: KeyTreeErrorKind, what: &str) -> KeyTreeError {
         KeyTreeError::new(kind, format!("root key {}: {what}", self.path.display()))
     }
 
-    fn retry(&self, what: &str, cause: io::Error) -> KeyTreeError {
-        self.error(KeyTreeErrorKind::Retry, what).with_source(cause)
+    fn storage(&self, what: &str, cause: io::Error) -> KeyTreeError {
+        self.error(KeyTreeErrorKind::Storage, what).with_source(cause)
     }
 
-    /// Makes good what a crash, or an error on the way, has left undone.
-    fn erase_leftovers(&self) -> Result<(), KeyTreeError> {
-        let failed = |cause| {
-            self.error(KeyTreeErrorKind::Storage, "an old key could not be erased")
-                .with_source(cause)
-        };
-        // Never put in force: the rename would have taken its name away.
-        erase(&self.new_path()).map_err(failed)?;
-        let old = self.old_path();
-        match (self.load()?, read(&old).map_err(failed)?) {
-            (_, None) => Ok(()),
-            // Not switched yet, so it is the second name of the root itself.
-            (Some(root), Some(bytes))
-                if decode(&bytes).is_ok_and(|old| old.generation() == root.generation()) =>
-            {
-                fs::remove_file(&old).map_err(failed)
-            }
-            (Some(_), Some(_)) => erase(&old).map_err(failed),
-            // The root was taken away, and may be this very file: overwriting could destroy it.
-            (None, Some(_)) => Ok(()),
-        }
-    }
-
-    fn write_new(&self, root: &Root) -> io::Result<()> {
-        let mut file =
-            private(OpenOptions::new().write(true).create_new(true)).open(self.new_path())?;
-        crash_point();
-        file.write_all(&encode(root)[..])?;
-        crash_point();
-        file.sync_all()
-    }
-
-    /// Everything up to the point of no return.
-    fn prepare(&self, root: &Root) -> io::Result<File> {
-        self.write_new(root)?;
-        crash_point();
-        fs::hard_link(&self.path, self.old_path())?;
-        crash_point();
-        let old = OpenOptions::new().write(true).open(self.old_path())?;
-        sync_folder(&self.folder)?;
-        crash_point();
-        fs::rename(self.new_path(), &self.path)?;
-        crash_point();
-        Ok(old)
-    }
-}
-
-impl RootStore for FileRootStore {
-    fn load(&self) -> Result<Option<Root>, KeyTreeError> {
-        let failed =
-            |cause| self.error(KeyTreeErrorKind::Storage, "cannot be read").with_source(cause);
-        let Some(bytes) = read(&self.path).map_err(failed)? else { return Ok(None) };
+    /// The root in force and the number of its slot.
+    fn in_force(&self) -> Result<Option<(usize, Root)>, KeyTreeError> {
+        let failed = |cause| self.storage("cannot be read", cause);
+        let Some(slots) = read_slots(&self.path).map_err(failed)? else { return Ok(None) };
         if is_readable_by_others(&self.path).map_err(failed)? {
             let what = "others than its owner may read it; run chmod 600 on it";
             return Err(self.error(KeyTreeErrorKind::Storage, what));
         }
-        decode(&bytes).map(Some).map_err(|fault| match fault {
+        in_force(slots).map(Some).map_err(|fault| match fault {
             Fault::NewerVersion => self.error(
                 KeyTreeErrorKind::NewerVersion,
                 "the file was written by a newer release; upgrade this one",
@@ -175,104 +133,261 @@ impl RootStore for FileRootStore {
         })
     }
 
-    fn create(&self, root: &Root) -> Result<(), KeyTreeError> {
-        if self.load()?.is_some() {
-            return Err(self.error(KeyTreeErrorKind::Storage, "the file exists already"));
-        }
-        self.erase_leftovers()?;
-        self.write_new(root)
-            .and_then(|()| fs::rename(self.new_path(), &self.path))
-            .and_then(|()| sync_folder(&self.folder))
-            .map_err(|cause| {
-                self.error(KeyTreeErrorKind::Storage, "cannot be created").with_source(cause)
-            })
-    }
-
-    fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let found = self.load().map_err(|cause| match cause.kind() {
+    /// The number of the slot in force, if that holds the root that the caller knows.
+    fn slot_of(&self, old: Generation) -> Result<usize, KeyTreeError> {
+        let found = self.in_force().map_err(|cause| match cause.kind() {
             // Nothing has been touched yet, so a disk that does not answer may do so later.
             KeyTreeErrorKind::Storage => self
                 .error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
                 .with_source(cause),
             _ => cause,
         })?;
-        check_in_force(found.as_ref(), old)?;
-        // What is left from an attempt that failed must be gone before another may succeed.
-        self.erase_leftovers().map_err(|cause| {
-            self.error(KeyTreeErrorKind::Retry, "an abandoned key could not be erased")
-                .with_source(cause)
-        })?;
-        let mut replaced = self.prepare(root).map_err(|cause| {
-            // If this fails as well, the next attempt does it or fails too.
-            let _ = self.erase_leftovers();
-            self.retry("could not be replaced", cause)
-        })?;
-        sync_folder(&self.folder)
-            .inspect(|()| crash_point())
-            .and_then(|()| overwrite(&mut replaced))
-            .inspect(|()| crash_point())
-            .and_then(|()| fs::remove_file(self.old_path()))
-            .map_err(|cause| {
-                self.error(
-                    KeyTreeErrorKind::Storage,
-                    "was replaced, but the old key may not be erased yet; opening it again will",
-                )
-                .with_source(cause)
-            })
+        let (slot, root) = found.map_or((0, None), |(slot, root)| (slot, Some(root)));
+        check_in_force(root.as_ref(), old)?;
+        Ok(slot)
+    }
+
+    /// Makes good what a crash, or an error on the way, has left undone. What is not in force is overwritten
+    /// whatever seems to be there: after a write that failed, the system may show what the disk does not have.
+    fn erase_leftovers(&self) -> Result<(), KeyTreeError> {
+        let failed = |cause| self.storage("an old key could not be erased", cause);
+        // A root that never got its name.
+        erase(&self.new_path()).map_err(failed)?;
+        let Some((slot, root)) = self.in_force()? else { return Ok(()) };
+        self.erase_old_name().map_err(failed)?;
+        let mut file = self.file().map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() < FILE_LEN as u64 {
+            // Version 1: a file of one root. Its size changes once, and never again.
+            write_at(&mut file, SLOT_AT[1], &encode(&root)).map_err(failed)?;
+            crash_point();
+            file.sync_all().map_err(failed)?;
+            crash_point();
+            return write_slot(&mut file, 0, &void()).map_err(failed);
+        }
+        write_slot(&mut file, 1 - slot, &void()).map_err(failed)
+    }
+
+    /// Version 1 gave the old file a second name before the new one took its first: what a crash may
+    /// have left of that.
+    fn erase_old_name(&self) -> io::Result<()> {
+        let old = beside(&self.path, ".old");
+        // Not switched yet, it is the second name of the root itself.
+        if is_same_file(&old, &self.path)? { fs::remove_file(old) } else { erase(&old) }
+    }
+
+    fn new_path(&self) -> PathBuf {
+        beside(&self.path, ".new")
+    }
+
+    fn file(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.path)
+    }
+
+    fn is_prepared(&self) -> std::sync::MutexGuard<'_, Option<Generation>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl RootStore for FileRootStore {
+    fn load(&self) -> Result<Option<Root>, KeyTreeError> {
+        Ok(self.in_force()?.map(|(_, root)| root))
+    }
+
+    fn create(&self, root: &Root) -> Result<(), KeyTreeError> {
+        if self.load()?.is_some() {
+            return Err(self.error(KeyTreeErrorKind::Storage, "the file exists already"));
+        }
+        self.erase_leftovers()?;
+        let new = self.new_path();
+        let written = || {
+            let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&new)?;
+            // All of it, so that no later write has to find a place on the disk.
+            let mut bytes = Zeroizing::new(vec![0; FILE_LEN]);
+            bytes[..SLOT_LEN].copy_from_slice(&encode(root));
+            bytes[FILE_LEN - SLOT_LEN..].copy_from_slice(&void());
+            file.write_all(&bytes)?;
+            crash_point();
+            file.sync_all()?;
+            crash_point();
+            fs::rename(&new, &self.path)?;
+            crash_point();
+            sync_folder(&self.folder)
+        };
+        written().map_err(|cause| self.storage("cannot be created", cause))
+    }
+
+    fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        let slot = self.slot_of(old)?;
+        let mut prepared = self.is_prepared();
+        *prepared = None;
+        let written = self.file().and_then(|mut file| {
+            crash_point();
+            write_slot(&mut file, 1 - slot, &encode(root))
+        });
+        written.map_err(|cause| {
+            self.error(KeyTreeErrorKind::Retry, "the next key could not be written")
+                .with_source(cause)
+        })?;
+        *prepared = Some(root.generation());
+        Ok(())
+    }
+
+    fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        let mut slot = self.slot_of(old)?;
+        let is_ready = self.is_prepared().take() == Some(root.generation())
+            && matches!(
+                read_slots(&self.path).map_err(|cause| {
+                    self.error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
+                        .with_source(cause)
+                })?,
+                Some(slots) if slots[1 - slot].is(root)
+            );
+        if !is_ready {
+            self.prepare(old, root)?;
+            self.is_prepared().take();
+            slot = self.slot_of(old)?;
+        }
+        crash_point();
+        let mut file = self.file().map_err(|cause| {
+            self.error(KeyTreeErrorKind::Retry, "cannot be opened to be replaced")
+                .with_source(cause)
+        })?;
+        // From the first byte on it may be in force.
+        write_slot(&mut file, slot, &void()).inspect(|()| crash_point()).map_err(|cause| {
+            let what =
+                "may be replaced, and the old key may not be erased yet; opening it again will";
+            self.storage(what, cause)
+        })
+    }
+}
+
+/// A slot, alone in a block of the disk and padded with zeros:
+///
 /// ```text
 /// magic (8) ‖ version (1) ‖ generation (8, big-endian) ‖ key (32) ‖ SHA-256 of all before (32)
 /// ```
-const FILE_LEN: usize = CHECKED_LEN + 32;
+///
+/// One that holds no root has magic, version and zeros.
+pub(crate) const ROOT_LEN: usize = CHECKED_LEN + 32;
 const CHECKED_LEN: usize = 8 + 1 + 8 + 32;
 const MAGIC: &[u8; 8] = b"OUBLROOT";
-const VERSION: u8 = 1;
+/// Version 1 was a file of one root and no padding, which reads like a first slot without a second.
+const VERSION: u8 = 2;
+/// What disks and file systems write at once.
+const SLOT_LEN: usize = 4096;
+/// Apart by the largest page of memory of any system we run on, which is what is written back at once.
+const SLOT_AT: [u64; 2] = [0, 64 << 10];
+const FILE_LEN: usize = (64 << 10) + SLOT_LEN;
 
-enum Fault {
+/// Which of two slots is in force, and its root.
+pub(crate) fn in_force([first, second]: [Slot; 2]) -> Result<(usize, Root), Fault> {
+    match (first, second) {
+        (Slot::Newer, _) | (_, Slot::Newer) => Err(Fault::NewerVersion),
+        // The older one: the other was prepared, and never came in force.
+        (Slot::Root(first), Slot::Root(second)) => {
+            let is_first = first.generation() <= second.generation();
+            Ok(if is_first { (0, first) } else { (1, second) })
+        }
+        (Slot::Root(root), Slot::Void) => Ok((0, root)),
+        (Slot::Void, Slot::Root(root)) => Ok((1, root)),
+        (Slot::Void, Slot::Void) => Err(Fault::Damaged),
+    }
+}
+
+/// Why neither slot is in force.
+pub(crate) enum Fault {
     Damaged,
     NewerVersion,
 }
 
-fn encode(root: &Root) -> Zeroizing<[u8; FILE_LEN]> {
-    let mut bytes = Zeroizing::new([0; FILE_LEN]);
-    bytes[..8].copy_from_slice(MAGIC);
-    bytes[8] = VERSION;
+/// What a slot holds.
+pub(crate) enum Slot {
+    Root(Root),
+    /// Nothing, or what does not check out.
+    Void,
+    /// Something of a newer release.
+    Newer,
+}
+
+impl Slot {
+    pub(crate) fn is(&self, root: &Root) -> bool {
+        match self {
+            Self::Root(found) => {
+                found.generation() == root.generation()
+                    && found.key().expose_secret() == root.key().expose_secret()
+            }
+            Self::Void | Self::Newer => false,
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
+        Self::root(bytes).unwrap_or(Self::Void)
+    }
+
+    fn root(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (version, rest) = rest.split_first()?;
+        if *version > VERSION {
+            return Some(Self::Newer);
+        }
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (key, rest) = rest.split_first_chunk()?;
+        let (sum, padding) = rest.split_first_chunk::<32>()?;
+        let is_whole = *version > 0
+            && Sha256::digest(&bytes[..CHECKED_LEN]).as_slice() == sum
+            && padding.iter().all(|byte| *byte == 0);
+        let generation = Generation::new(u64::from_be_bytes(*generation));
+        is_whole.then(|| Self::Root(Root::new(generation, RootKey::from_bytes(key))))
+    }
+}
+
+/// A slot with a root. On the heap: what is moved leaves no copy behind.
+pub(crate) fn encode(root: &Root) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(void());
     bytes[9..17].copy_from_slice(&root.generation().number().to_be_bytes());
     bytes[17..CHECKED_LEN].copy_from_slice(root.key().expose_secret());
     let sum = Sha256::digest(&bytes[..CHECKED_LEN]);
-    bytes[CHECKED_LEN..].copy_from_slice(&sum);
+    bytes[CHECKED_LEN..ROOT_LEN].copy_from_slice(&sum);
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Result<Root, Fault> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(Fault::Damaged)?;
-    let (version, rest) = rest.split_first().ok_or(Fault::Damaged)?;
-    if *version > VERSION {
-        return Err(Fault::NewerVersion);
-    }
-    let (generation, rest) = rest.split_first_chunk().ok_or(Fault::Damaged)?;
-    let (key, sum) = rest.split_first_chunk().ok_or(Fault::Damaged)?;
-    if *version != VERSION || Sha256::digest(&bytes[..CHECKED_LEN]).as_slice() != sum {
-        return Err(Fault::Damaged);
-    }
-    let generation = Generation::new(u64::from_be_bytes(*generation));
-    Ok(Root::new(generation, RootKey::from_bytes(key)))
+/// A slot without a root.
+pub(crate) fn void() -> Vec<u8> {
+    let mut bytes = vec![0; SLOT_LEN];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8] = VERSION;
+    bytes
 }
 
-/// The file's bytes, as far as a root can be long; `None` if there is no file.
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match File::open(path) {
+/// Overwrites a slot in place, down to the disk.
+fn write_slot(file: &mut File, slot: usize, bytes: &[u8]) -> io::Result<()> {
+    write_at(file, SLOT_AT[slot], bytes)?;
+    crash_point();
+    // Neither size nor place changes, so there is nothing but data to wait for.
+    file.sync_data()
+}
+
+fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
+}
+
+/// What the slots hold; `None` if there is no file.
+fn read_slots(path: &Path) -> io::Result<Option<[Slot; 2]>> {
+    let mut file = match File::open(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(cause),
     };
-    // One byte more than fits, to notice a file that is too long; reserved beforehand, so that the
-    // buffer does not grow and leave the key behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * FILE_LEN));
-    file.take(FILE_LEN as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    let mut slots = [Slot::Void, Slot::Void];
+    for (slot, at) in slots.iter_mut().zip(SLOT_AT) {
+        // Reserved beforehand, so that the buffer does not grow and leave the key behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * SLOT_LEN));
+        file.seek(SeekFrom::Start(at))?;
+        (&file).take(SLOT_LEN as u64).read_to_end(&mut bytes)?;
+        *slot = Slot::decode(&bytes);
+    }
+    Ok(Some(slots))
 }
 
 /// Locks the file beside the root for this process.
@@ -311,7 +426,7 @@ fn erase(path: &Path) -> io::Result<()> {
 
 /// Zeros in place, down to the disk. Truncating instead would give the blocks back as they are.
 fn overwrite(file: &mut File) -> io::Result<()> {
-    let len = usize::try_from(file.metadata()?.len()).unwrap_or(FILE_LEN).max(FILE_LEN);
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(FILE_LEN).min(FILE_LEN);
     file.write_all(&vec![0; len])?;
     file.sync_all()
 }
@@ -340,6 +455,25 @@ fn is_readable_by_others(path: &Path) -> io::Result<bool> {
 
 #[cfg(not(unix))]
 fn is_readable_by_others(_: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Whether both names are of one file. A name that is not there is of none.
+#[cfg(unix)]
+fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some((found.dev(), found.ino()))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause),
+    };
+    let one = identity(one)?;
+    Ok(one.is_some() && one == identity(other)?)
+}
+
+/// Elsewhere there was no release whose files could be left.
+#[cfg(not(unix))]
+fn is_same_file(_: &Path, _: &Path) -> io::Result<bool> {
     Ok(false)
 }
 

@@ -39,6 +39,23 @@ fn load(path: &Path) -> (u64, [u8; 32]) {
     (root.generation().number(), *root.key().expose_secret())
 }
 
+/// Version 1: a file of one root.
+fn version_1(root: &Root) -> Vec<u8> {
+    let mut bytes = encode(root)[..ROOT_LEN].to_vec();
+    bytes[8] = 1;
+    let sum = Sha256::digest(&bytes[..CHECKED_LEN]);
+    bytes[CHECKED_LEN..].copy_from_slice(&sum);
+    bytes
+}
+
+/// A file as a crash may leave it.
+fn write_file(path: &Path, first: &[u8], second: &[u8]) {
+    let mut bytes = vec![0; FILE_LEN];
+    bytes[..first.len()].copy_from_slice(first);
+    bytes[FILE_LEN - SLOT_LEN..][..second.len()].copy_from_slice(second);
+    fs::write(path, bytes).unwrap();
+}
+
 #[test]
 fn keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
@@ -56,21 +73,111 @@ fn a_power_cut_at_any_point_leaves_one_root_and_no_other_key() {
             assert!(dead.iter().all(|key| !contains(&path, *key)));
         },
     );
-    assert!(points >= 8, "{points}");
+    assert_eq!(points, 10, "each write and each wait, prepared and not");
+}
+
+/// The two writes of a replacement, torn anywhere. Between them the disk was waited for, so the first is
+/// whole when the second begins.
+#[test]
+fn a_write_that_is_torn_anywhere_leaves_one_root_and_no_other_key() {
+    let (_folder, path) = with_root();
+    let (old, new) = (encode(&root(7, FIRST)), encode(&root(8, SECOND)));
+    let abandoned = encode(&root(8, [0x77; 32]));
+    let torn = |from: &[u8], to: &[u8], at: usize| [&to[..at], &from[at..]].concat();
+    // Where it matters, and one place further on, where a sector of 512 bytes ends.
+    let places = || (0..=ROOT_LEN).chain([512, SLOT_LEN]);
+    for swap in [false, true] {
+        let image = |in_force: &[u8], other: &[u8]| match swap {
+            false => write_file(&path, in_force, other),
+            true => write_file(&path, other, in_force),
+        };
+        for before in [void(), vec![0; SLOT_LEN], abandoned.to_vec()] {
+            for at in places() {
+                image(&old, &torn(&before, &new, at));
+                assert_eq!(load(&path), (7, FIRST), "nothing has changed yet");
+                assert!(!contains(&path, SECOND) && !contains(&path, [0x77; 32]), "{at}");
+            }
+        }
+        for at in places() {
+            image(&torn(&old, &void(), at), &new);
+            let is_whole = torn(&old, &void(), at) == old[..];
+            assert_eq!(load(&path), if is_whole { (7, FIRST) } else { (8, SECOND) }, "{at}");
+            let dead = if is_whole { SECOND } else { FIRST };
+            assert!(!fs::read(&path).unwrap().windows(8).any(|part| part == &dead[..8]), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_replacement_waits_for_the_disk_twice_and_moves_nothing() {
+    let (_folder, path) = with_root();
+    let inode = |path: &Path| fs::metadata(path).map(|found| (found.ino(), found.len())).unwrap();
+    let before = inode(&path);
+    let store = FileRootStore::open(&path).unwrap();
+    for n in 1..5_u8 {
+        let from = Generation::new(n.into());
+        let next = root(u64::from(n) + 1, [n; 32]);
+        store.prepare(from, &next).unwrap();
+        assert!(contains(&path, [n; 32]), "it is there");
+        assert_eq!(store.load().unwrap().unwrap().generation(), from, "and not in force");
+        store.replace(from, &next).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let keys = bytes.windows(32).filter(|part| part.iter().all(|b| *b == part[0] && *b != 0));
+        assert_eq!(keys.count(), 1, "one key, that in force");
+    }
+    assert_eq!(inode(&path), before);
+    assert_eq!(names(&path), ["root.key", "root.key.lock"]);
 }
 
 #[test]
 fn the_file_has_the_documented_layout() {
     let (_folder, path) = with_root();
     let bytes = fs::read(&path).unwrap();
-    assert_eq!(bytes.len(), 81);
-    assert_eq!(&bytes[..17], b"OUBLROOT\x01\0\0\0\0\0\0\0\x01");
+    assert_eq!(bytes.len(), 69_632);
+    assert_eq!(&bytes[..17], b"OUBLROOT\x02\0\0\0\0\0\0\0\x01");
     assert_eq!(bytes[17..49], FIRST);
-    // Python: hashlib.sha256(b"OUBLROOT\x01" + bytes([0]*7 + [1]) + b"\x5a"*32).hexdigest()
+    // Python: hashlib.sha256(b"OUBLROOT\x02" + bytes([0]*7 + [1]) + b"\x5a"*32).hexdigest()
     assert_eq!(
-        hex::encode(&bytes[49..]),
+        hex::encode(&bytes[49..81]),
+        "203d711379653274a7cf8feb898188259aa59e82103e3a3776733e0eabd6d4df"
+    );
+    assert!(bytes[81..65_536].iter().chain(&bytes[65_545..]).all(|byte| *byte == 0));
+    assert_eq!(&bytes[65_536..65_545], b"OUBLROOT\x02");
+}
+
+#[test]
+fn a_file_of_version_1_is_brought_to_two_slots_in_place() {
+    let (_folder, path) = with_root();
+    // From a release that wrote version 1.
+    let old = version_1(&root(1, FIRST));
+    assert_eq!(
+        hex::encode(&old[49..]),
         "e934017e85ce6ddc235f6223ce7aa737f60dcd1bc9a2df5721f5de777ce2788f"
     );
+    let thief = path.with_file_name("thief");
+    fs::write(&path, &old).unwrap();
+    fs::hard_link(&path, &thief).unwrap();
+    assert_eq!(load(&path), (1, FIRST));
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!((bytes.len(), &bytes[..9]), (FILE_LEN, &b"OUBLROOT\x02"[..]));
+    let store = FileRootStore::open(&path).unwrap();
+    store.replace(Generation::new(1), &root(2, SECOND)).unwrap();
+    assert!(!contains(&thief, FIRST), "the same file, overwritten");
+    drop(store);
+    assert_eq!(load(&path), (2, SECOND));
+
+    // Cut short anywhere: while it grew, or while the first slot was overwritten.
+    let new = encode(&root(1, FIRST));
+    for at in 0..=ROOT_LEN {
+        write_file(&path, &old, &new[..at]);
+        assert_eq!(load(&path), (1, FIRST), "{at}");
+        write_file(&path, &[&void()[..at], &old[at..]].concat(), &new);
+        assert_eq!(load(&path), (1, FIRST), "{at}");
+    }
+    for len in ROOT_LEN..ROOT_LEN + 3 {
+        fs::write(&path, [&old[..], &[0, 0, 0][..len - ROOT_LEN]].concat()).unwrap();
+        assert_eq!(load(&path), (1, FIRST), "{len}");
+    }
 }
 
 #[test]
@@ -87,51 +194,41 @@ fn only_the_owner_may_read() {
 }
 
 #[test]
-fn the_old_file_is_overwritten_in_place() {
+fn the_old_key_is_overwritten_in_place() {
     let (_folder, path) = with_root();
-    // Someone who looks at the disk below the file system: a name that keeps the old inode alive.
+    // Someone who looks at the disk below the file system: a name that keeps the inode alive.
     let thief = path.with_file_name("thief");
     fs::hard_link(&path, &thief).unwrap();
     assert!(contains(&thief, FIRST));
     let store = FileRootStore::open(&path).unwrap();
     store.replace(Generation::new(1), &root(2, SECOND)).unwrap();
-    assert_eq!(fs::read(&thief).unwrap(), [0; 81]);
-    assert!(contains(&path, SECOND));
-    assert_ne!(fs::metadata(&thief).unwrap().ino(), fs::metadata(&path).unwrap().ino());
+    assert!(!contains(&thief, FIRST) && contains(&thief, SECOND));
     assert_eq!(names(&path), ["root.key", "root.key.lock", "thief"]);
 }
 
+/// What version 1 left when the power went: it renamed a new file over the old one.
 #[test]
-fn a_crash_before_the_switch_keeps_the_old_root_and_erases_the_new() {
+fn what_a_crash_of_an_older_release_left_is_erased() {
     let (_folder, path) = with_root();
     let (new, old) = (beside(&path, ".new"), beside(&path, ".old"));
-    fs::write(&new, &encode(&root(2, SECOND))[..]).unwrap();
-    fs::hard_link(&path, &old).unwrap();
     let thief = path.with_file_name("thief");
+    let left = |wanted: (u64, [u8; 32])| {
+        assert_eq!(load(&path), wanted);
+        assert_eq!(fs::read(&thief).unwrap(), [0; 81], "a key that is not in force is erased");
+        fs::remove_file(&thief).unwrap();
+        assert_eq!(names(&path), ["root.key", "root.key.lock"]);
+    };
+    // Before it was renamed.
+    fs::write(&path, version_1(&root(1, FIRST))).unwrap();
+    fs::write(&new, version_1(&root(2, SECOND))).unwrap();
+    fs::hard_link(&path, &old).unwrap();
     fs::hard_link(&new, &thief).unwrap();
-    assert_eq!(load(&path), (1, FIRST));
-    assert_eq!(fs::read(&thief).unwrap(), [0; 81], "a key that never came in force is erased");
-    assert_eq!(names(&path), ["root.key", "root.key.lock", "thief"]);
-}
-
-#[test]
-fn a_crash_after_the_switch_keeps_the_new_root_and_erases_the_old() {
-    let (_folder, path) = with_root();
-    let (new, old) = (beside(&path, ".new"), beside(&path, ".old"));
-    fs::write(&new, &encode(&root(2, SECOND))[..]).unwrap();
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::hard_link(&path, &old).unwrap();
-    let thief = path.with_file_name("thief");
-    fs::hard_link(&path, &thief).unwrap();
-    fs::rename(&new, &path).unwrap();
-    assert_eq!(load(&path), (2, SECOND));
-    assert_eq!(fs::read(&thief).unwrap(), [0; 81]);
-    assert_eq!(names(&path), ["root.key", "root.key.lock", "thief"]);
-
-    // Once more, cut off while it was being overwritten.
-    fs::write(&old, [0; 81]).unwrap();
-    assert_eq!(load(&path), (2, SECOND));
-    assert_eq!(names(&path), ["root.key", "root.key.lock", "thief"]);
+    left((1, FIRST));
+    // After it.
+    fs::write(&old, version_1(&root(1, FIRST))).unwrap();
+    fs::hard_link(&old, &thief).unwrap();
+    fs::write(&path, version_1(&root(2, SECOND))).unwrap();
+    left((2, SECOND));
 }
 
 #[test]
@@ -152,16 +249,39 @@ fn a_second_name_of_a_root_that_was_taken_away_is_left_alone() {
 fn a_replace_that_fails_before_the_switch_may_be_tried_again() {
     let (_folder, path) = with_root();
     let store = FileRootStore::open(&path).unwrap();
-    // A folder in the way of the new file: it can neither be written nor erased.
-    let new = beside(&path, ".new");
-    fs::create_dir(&new).unwrap();
-    let error = store.replace(Generation::new(1), &root(2, SECOND)).unwrap_err();
-    assert_eq!(error.kind(), KeyTreeErrorKind::Retry);
-    assert!(std::error::Error::source(&error).is_some());
+    // A folder in its place: it can be opened, and neither be read nor written.
+    let away = path.with_file_name("away");
+    fs::rename(&path, &away).unwrap();
+    fs::create_dir(&path).unwrap();
+    for prepare in [true, false] {
+        let (from, next) = (Generation::new(1), root(2, SECOND));
+        let error = match prepare {
+            true => store.prepare(from, &next),
+            false => store.replace(from, &next),
+        }
+        .unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Retry);
+        assert!(std::error::Error::source(&error).is_some());
+    }
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&away, &path).unwrap();
     assert_eq!(store.load().unwrap().unwrap().generation(), Generation::new(1));
-    fs::remove_dir(&new).unwrap();
     store.replace(Generation::new(1), &root(2, SECOND)).unwrap();
-    assert!(contains(&path, SECOND));
+    assert!(contains(&path, SECOND) && !contains(&path, FIRST));
+}
+
+#[test]
+fn a_root_that_somebody_else_put_in_force_is_left_alone() {
+    let (_folder, path) = with_root();
+    let store = FileRootStore::open(&path).unwrap();
+    write_file(&path, &encode(&root(5, [0x55; 32])), &void());
+    let before = fs::read(&path).unwrap();
+    let (from, next) = (Generation::new(1), root(2, SECOND));
+    for error in [store.prepare(from, &next), store.replace(from, &next)].map(Result::unwrap_err) {
+        assert_eq!(error.kind(), KeyTreeErrorKind::Storage);
+        assert!(error.to_string().contains("somebody else"), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
@@ -186,21 +306,27 @@ fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
         assert!(!format!("{error} {error:?}").contains("90, 90"), "no key in an error");
         error.kind()
     };
-    for at in 0..whole.len() {
+    for at in 0..SLOT_LEN {
         let mut bent = whole.clone();
-        bent[at] ^= 1;
-        // Bit 0 of the version makes it 0; a higher one is from the future.
+        // Up, so that the version is 0, not one of the future.
+        bent[at] ^= if at == 8 { 2 } else { 1 };
         assert_eq!(kind(&bent), KeyTreeErrorKind::Damaged, "byte {at}");
+    }
+    for at in 0..ROOT_LEN {
         assert_eq!(kind(&whole[..at]), KeyTreeErrorKind::Damaged, "cut at {at}");
     }
-    assert_eq!(kind(&[&whole[..], b"x"].concat()), KeyTreeErrorKind::Damaged);
-    let mut newer = whole.clone();
-    newer[8] = 2;
-    assert_eq!(kind(&newer), KeyTreeErrorKind::NewerVersion);
     drop(store);
     let error = FileRootStore::open(&path).unwrap_err();
-    assert_eq!(error.kind(), KeyTreeErrorKind::NewerVersion);
-    assert_eq!(fs::read(&path).unwrap(), newer);
+    assert_eq!(error.kind(), KeyTreeErrorKind::Damaged);
+    assert_eq!(fs::read(&path).unwrap(), &whole[..ROOT_LEN - 1], "left as it was");
+    for slot in [0, FILE_LEN - SLOT_LEN] {
+        let mut newer = whole.clone();
+        newer[slot + 8] = 3;
+        fs::write(&path, &newer).unwrap();
+        let error = FileRootStore::open(&path).unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::NewerVersion);
+        assert_eq!(fs::read(&path).unwrap(), newer);
+    }
 }
 
 #[test]
@@ -219,12 +345,20 @@ fn under_a_tree_each_commit_erases_the_root_before() {
     let open = || KeyTree::open(FileRootStore::open(&path).unwrap(), Arc::clone(&pages)).unwrap();
     let tree = open();
     tree.commit(&[Op::CreateAccount(account)]).unwrap();
+    let key = || {
+        let [first, second] = read_slots(&path).unwrap().unwrap();
+        match (first, second) {
+            (Slot::Root(root), Slot::Void) | (Slot::Void, Slot::Root(root)) => {
+                *root.key().expose_secret()
+            }
+            _ => panic!("one root and no other"),
+        }
+    };
     for sequence in 0..5 {
-        let thief = folder.path().join(format!("thief{sequence}"));
-        fs::hard_link(&path, &thief).unwrap();
+        let before = key();
         let leaf = LeafAddress::new(Hour::new(1).unwrap(), 0, sequence).unwrap();
         tree.commit(&[Op::PruneLeaf(account, leaf)]).unwrap();
-        assert_eq!(fs::read(&thief).unwrap(), [0; FILE_LEN]);
+        assert!(key() != before && !contains(&path, before));
     }
     let status = tree.status().unwrap();
     drop(tree);

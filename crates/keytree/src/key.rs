@@ -85,19 +85,33 @@ impl NodeKey {
 
     /// One step down: `HMAC-SHA-256(node, "oubliette/v1/child" ‖ side)`.
     pub(crate) fn child(&self, side: Side) -> Self {
+        finished(self.keyed(), side)
+    }
+
+    /// Both children: what depends on the key alone is done once.
+    pub(crate) fn children(&self) -> (Self, Self) {
+        let mac = self.keyed();
+        (finished(mac.clone(), Side::Left), finished(mac, Side::Right))
+    }
+
+    fn keyed(&self) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(b"oubliette/v1/child");
-        mac.update(&[side as u8]);
-        let mut child = Secret::zero();
-        mac.finalize_into((&mut *child.0).into());
-        Self(child)
+        mac
     }
 
     /// The node at depth 64 is the leaf key itself.
     pub(crate) fn into_leaf(self) -> LeafKey {
         LeafKey(self.0)
     }
+}
+
+fn finished(mut mac: Hmac<Sha256>, side: Side) -> NodeKey {
+    mac.update(&[side as u8]);
+    let mut child = Secret::zero();
+    mac.finalize_into((&mut *child.0).into());
+    NodeKey(child)
 }
 
 impl fmt::Debug for NodeKey {
@@ -183,6 +197,8 @@ mod tests {
         let node = NodeKey::from_bytes(&bytes);
         let left = node.child(Side::Left);
         let right = node.child(Side::Right);
+        let (one, other) = node.children();
+        assert_eq!((one.as_bytes(), other.as_bytes()), (left.as_bytes(), right.as_bytes()));
         assert_eq!(
             hex::encode(left.as_bytes()),
             "9255963bc5d4ea8305ea84d3823c5a2d287aa065b4b8530de33c8da2bec2de24"

@@ -93,6 +93,8 @@ mod root;
 #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
 pub mod sabotage;
 pub mod testing;
+#[cfg(unix)]
+mod tpm_root;
 mod tree;
 
 pub use address::{AccountTag, Hour, LeafAddress};
@@ -106,6 +108,8 @@ pub use page_store::{MemoryPageStore, PageStore};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11_root::{Pkcs11RootStore, Pkcs11Settings};
 pub use root::{MemoryRootStore, Root, RootStore};
+#[cfg(unix)]
+pub use tpm_root::TpmRootStore;
 pub use tree::{KeyTree, Status};
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct CommitOutcome {
     pub bytes_written: usize,
 }
 
-/// A commit that is about to happen: its pages are durable, the root key is not replaced yet.
+/// A commit that is about to happen: it is settled what it does, and the root key is not replaced yet.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Prepared<'a> {

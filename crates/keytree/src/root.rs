@@ -76,6 +76,21 @@ pub trait RootStore: Send + Sync {
     /// If there is a root already, or the store cannot be written.
     fn create(&self, root: &Root) -> Result<(), KeyTreeError>;
 
+    /// Does what can be done of a [`replace`](Self::replace) with the same arguments while the root of
+    /// generation `old` stays in force. The tree calls it while it writes key pages, so that the two wait
+    /// for the disk together, and never counts on it: `replace` may come without it, or with another root.
+    ///
+    /// A key that was prepared and is not put in force is erased before another one is, and when the
+    /// store is next opened.
+    ///
+    /// # Errors
+    ///
+    /// As `replace`. The old root is in force in any case.
+    fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        let _ = (old, root);
+        Ok(())
+    }
+
     /// Puts `root` in force instead of the root of generation `old`, and erases that.
     ///
     /// # Errors
@@ -91,6 +106,10 @@ impl<T: RootStore + ?Sized> RootStore for Arc<T> {
 
     fn create(&self, root: &Root) -> Result<(), KeyTreeError> {
         (**self).create(root)
+    }
+
+    fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        (**self).prepare(old, root)
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {

@@ -55,40 +55,57 @@ pub fn root_store_crash_conformance<S: RootStore>(
         Root::new(Generation::new(generation), RootKey::from_bytes(&[byte; 32]))
     };
     open().create(&root(0, 1)).expect("create works");
-    let mut points = 0;
-    loop {
-        let store = open();
-        let before = store.load().expect("load works").expect("there is a root");
-        let from = before.generation();
-        let byte = u8::try_from(points % 200).expect("below 200") + 2;
-        let next = root(from.number() + 1, byte);
-        power_fails_at(Some(points));
-        let outcome =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.replace(from, &next)));
-        power_fails_at(None);
-        let crashed = outcome.is_err();
-        if let Ok(done) = outcome {
-            done.expect("replace works");
+    let mut all = 0;
+    for prepared in [true, false] {
+        let mut points = 0;
+        while crashes_at(points, prepared, &mut open, &mut erased) {
+            points += 1;
         }
-        drop(store);
-        let store = open();
-        let after = store.load().expect("load works after a power cut").expect("there is a root");
-        let (old, new) = (before.key().expose_secret(), next.key().expose_secret());
-        let dead = if after.generation() == from {
-            assert!(crashed, "what was acknowledged is in force");
-            assert_eq!(after.key().expose_secret(), old, "the root from before, whole");
-            new
-        } else {
-            assert_eq!(after.generation(), next.generation());
-            assert_eq!(after.key().expose_secret(), new, "the root from after, whole");
-            old
-        };
-        erased(&store, &[*dead]);
-        if !crashed {
-            return points;
-        }
-        points += 1;
+        all += points;
     }
+    all
+}
+
+/// One replacement with a power cut at a point; whether there was such a point.
+fn crashes_at<S: RootStore>(
+    point: usize,
+    prepared: bool,
+    open: &mut impl FnMut() -> S,
+    erased: &mut impl FnMut(&S, &[[u8; 32]]),
+) -> bool {
+    let store = open();
+    let before = store.load().expect("load works").expect("there is a root");
+    let from = before.generation();
+    let mut bytes = [u8::from(prepared) + 2; 32];
+    bytes[..8].copy_from_slice(&(point as u64).to_be_bytes());
+    let next = Root::new(Generation::new(from.number() + 1), RootKey::from_bytes(&bytes));
+    power_fails_at(Some(point));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        if prepared {
+            store.prepare(from, &next)?;
+        }
+        store.replace(from, &next)
+    }));
+    power_fails_at(None);
+    let crashed = outcome.is_err();
+    if let Ok(done) = outcome {
+        done.expect("replace works");
+    }
+    drop(store);
+    let store = open();
+    let after = store.load().expect("load works after a power cut").expect("there is a root");
+    let (old, new) = (before.key().expose_secret(), next.key().expose_secret());
+    let dead = if after.generation() == from {
+        assert!(crashed, "what was acknowledged is in force");
+        assert_eq!(after.key().expose_secret(), old, "the root from before, whole");
+        new
+    } else {
+        assert_eq!(after.generation(), next.generation());
+        assert_eq!(after.key().expose_secret(), new, "the root from after, whole");
+        old
+    };
+    erased(&store, &[*dead]);
+    crashed
 }
 
 /// What is broken.

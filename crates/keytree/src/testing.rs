@@ -138,5 +138,22 @@ pub fn root_store_conformance<S: RootStore>(mut open: impl FnMut() -> S) {
     assert!(store.replace(Generation::ZERO, &root(2, 4)).is_err(), "the caller knows another root");
     assert_eq!(holds(&store), Some((1, [3; 32])), "a replace that failed changes nothing");
     drop(store);
-    assert_eq!(holds(&open()), Some((1, [3; 32])), "the new root survives reopening");
+
+    let store = open();
+    assert_eq!(holds(&store), Some((1, [3; 32])), "the new root survives reopening");
+    let first = Generation::new(1);
+    store.prepare(first, &root(2, 5)).expect("prepare works");
+    assert_eq!(holds(&store), Some((1, [3; 32])), "what is prepared is not in force");
+    drop(store);
+    let store = open();
+    assert_eq!(holds(&store), Some((1, [3; 32])), "nor is it after reopening");
+    store.prepare(first, &root(2, 6)).expect("prepare works");
+    store.replace(first, &root(2, 7)).expect("replace works with another root than was prepared");
+    assert_eq!(holds(&store), Some((2, [7; 32])), "what was given to replace is in force");
+    let second = Generation::new(2);
+    store.prepare(second, &root(3, 8)).expect("prepare works");
+    store.replace(second, &root(3, 8)).expect("replace works with what was prepared");
+    assert_eq!(holds(&store), Some((3, [8; 32])), "what was prepared is in force");
+    drop(store);
+    assert_eq!(holds(&open()), Some((3, [8; 32])), "the new root survives reopening");
 }

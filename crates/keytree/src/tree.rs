@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::thread::{self, ScopedJoinHandle};
 
 use sha2::{Digest, Sha256};
 
@@ -119,10 +120,11 @@ impl KeyTree {
         self.commit_with(ops, |_| Ok(()))
     }
 
-    /// As [`commit`](Self::commit), and calls `before` when everything is ready and only the root key
-    /// remains to be replaced. That is the moment to make durable what must be on record if, and only
-    /// if, the commit takes effect: whoever finds that record later can tell by the generation. The
-    /// tree still gives the keys of the generation in force. Not called if there is nothing to do.
+    /// As [`commit`](Self::commit), and calls `before` when it is settled what will be done, while the key
+    /// pages are being written and before the root key is replaced. That is the moment to make durable
+    /// what must be on record if, and only if, the commit takes effect: whoever finds that record later
+    /// can tell by the generation. The tree still gives the keys of the generation in force. Not called if
+    /// there is nothing to do.
     ///
     /// # Errors
     ///
@@ -157,27 +159,47 @@ impl KeyTree {
         let to = next.draft.generation;
         let written = sealed.iter().map(|(id, generation, _)| (*id, *generation));
 
-        // From here on the order matters: all pages of the new generation, then the root, then
-        // the acknowledgement, and only then does anything of the old generation go.
-        if let Err(cause) = self.pages.write(&sealed) {
-            committer.garbage.extend(written);
-            return Err(KeyTreeError::new(
-                KeyTreeErrorKind::Retry,
-                "the key pages could not be written; nothing was shredded, try again",
-            )
-            .with_source(cause));
-        }
+        // From here on the order matters. First all that must be durable before the root goes: the pages of
+        // the new generation, its root beside the one in force, and what is to be on record. None of them
+        // means anything by itself, so they wait for their disks together. Then the root, then the
+        // acknowledgement, and only then does anything of the old generation go.
+        let root = Root::new(to, key);
         let directory_to = directory(sealed.last().map(|(.., page)| page.as_slice()));
         let prepared = Prepared { ops: &ops, from, to, directory_from, directory_to };
-        if let Err(cause) = before(&prepared) {
-            committer.garbage.extend(written);
-            return Err(KeyTreeError::new(
-                KeyTreeErrorKind::Retry,
+        let (written_pages, written_root, recorded) = thread::scope(|scope| {
+            let pages = scope.spawn(|| self.pages.write(&sealed));
+            let root = scope.spawn(|| self.root.prepare(from, &root));
+            let recorded = before(&prepared);
+            (joined(pages), joined(root), recorded)
+        });
+        let failed = |what: &'static str, cause: Box<dyn Error + Send + Sync>| {
+            KeyTreeError::new(KeyTreeErrorKind::Retry, what).with_source(cause)
+        };
+        let ready = match (written_pages, written_root, recorded) {
+            (Ok(()), Ok(()), Ok(())) => Ok(()),
+            (_, Err(cause), _) if cause.kind() != KeyTreeErrorKind::Retry => {
+                // Somebody else's root is in force: what is in memory is no longer the state.
+                self.poison();
+                return Err(poisoned().with_source(cause));
+            }
+            (Err(cause), ..) => Err(failed(
+                "the key pages could not be written; nothing was shredded, try again",
+                cause.into(),
+            )),
+            (_, Err(cause), _) => Err(failed(
+                "the root key could not be replaced; nothing was shredded, try again",
+                cause.into(),
+            )),
+            (.., Err(cause)) => Err(failed(
                 "what must be on record first could not be; nothing was shredded, try again",
-            )
-            .with_source(cause));
+                cause,
+            )),
+        };
+        if let Err(error) = ready {
+            committer.garbage.extend(written);
+            return Err(error);
         }
-        match self.root.replace(from, &Root::new(to, key)) {
+        match self.root.replace(from, &root) {
             Ok(()) => {}
             Err(cause) if cause.kind() == KeyTreeErrorKind::Retry => {
                 committer.garbage.extend(written);
@@ -337,6 +359,11 @@ impl fmt::Debug for KeyTree {
 /// What names a state: the SHA-256 of its top page, or of nothing for generation 0, which has none.
 pub(crate) fn directory(top_page: Option<&[u8]>) -> [u8; 32] {
     Sha256::digest(top_page.unwrap_or_default()).into()
+}
+
+/// What a thread came to; a panic goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn poisoned() -> KeyTreeError {

@@ -101,7 +101,12 @@ impl PageStore for Pages {
 /// The root key in disguise, and all that it leads to.
 fn secrets(root: &Path, pages: &Pages) -> (Disguised, BTreeSet<Disguised>) {
     let mut key = [0; 32];
-    File::open(root).unwrap().read_exact_at(&mut key, 17).unwrap(); // see the layout in file_root.rs
+    let file = File::open(root).unwrap();
+    // See the layout in file_root.rs: one of two slots holds it, the other zeros.
+    file.read_exact_at(&mut key, 17).unwrap();
+    if key == [0; 32] {
+        file.read_exact_at(&mut key, (64 << 10) + 17).unwrap();
+    }
     let loot = Loot::with_key(&key, &pages.1.lock().unwrap());
     let root = disguised(&key);
     key.fill(0);

@@ -190,3 +190,43 @@ pub(crate) const MAX_CIPHERTEXT_LEN: u32 = 1 << 30;
 const MAGIC: [u8; 4] = *b"OUBR";
 const VERSION: u8 = 1;
 const COMPRESSION_ZSTD: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use oubliette_keytree::Hour;
+
+    use super::*;
+    use crate::SealErrorKind;
+
+    fn header(ciphertext_len: u32) -> RecordHeader {
+        let address = LeafAddress::new(Hour::new(7).unwrap(), 1, 2).unwrap();
+        let account = AccountTag::from_bytes([0xaa; 16]);
+        let dictionary = Dictionary::None;
+        RecordHeader { dictionary, ciphertext_len, account, address, commitment: [0xcc; 32] }
+    }
+
+    #[test]
+    fn a_length_is_one_that_a_record_can_have() {
+        for len in [0, 1, 1 << 20, MAX_CIPHERTEXT_LEN] {
+            assert_eq!(padme(u64::from(len)), u64::from(len), "one that padding leaves");
+            let parsed = RecordHeader::parse(&header(len).to_bytes()).unwrap();
+            assert_eq!(parsed.record_len(), len as usize + RecordHeader::OVERHEAD);
+        }
+        let too_long = [MAX_CIPHERTEXT_LEN + (1 << 25), 1 << 31];
+        for len in too_long {
+            assert_eq!(padme(u64::from(len)), u64::from(len), "refused for its size alone");
+        }
+        let never_padded = [1025, MAX_CIPHERTEXT_LEN - 1];
+        for len in too_long.into_iter().chain(never_padded) {
+            let error = RecordHeader::parse(&header(len).to_bytes()).unwrap_err();
+            assert_eq!(error.kind(), SealErrorKind::Malformed, "{len}");
+        }
+    }
+
+    #[test]
+    fn debug_tells_whose_it_is_and_no_commitment() {
+        let shown = format!("{:?}", header(0));
+        assert!(shown.contains("AccountTag(aaaa") && shown.contains("record_len: 100"), "{shown}");
+        assert!(!shown.contains("204"), "{shown}");
+    }
+}

@@ -22,7 +22,7 @@ impl Oubliette {
         inner.record(by, Some(account), "account.create", account.as_str(), json!({})).await?;
         let created = inner.catalog.create_account(account, inner.now_ms()).await?;
         let gate = inner.policies.enter(created.clone()).await;
-        let ops = new_tree(gate.tag, &created.settings, inner.now_ms()).to_vec();
+        let ops = new_tree(gate.tag, &created.settings, inner.expiry.at()).to_vec();
         inner.committer.commit(ops).await?;
         Ok(created)
     }

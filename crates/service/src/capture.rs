@@ -319,14 +319,14 @@ impl Inner {
         hour: Hour,
         count: usize,
     ) -> Result<Option<Vec<Leaf>>> {
-        let leaves = self.leases.take(gate.tag, hour, count).await?;
+        let leaves = self.leases.take(&gate.id, gate.tag, hour, count).await?;
         if leaves.is_some() || self.tree.has_account(gate.tag)? {
             return Ok(leaves);
         }
         // Pruning hours leaves an account in the tree, so it never had one.
-        let ops = new_tree(gate.tag, &policy.settings, self.now_ms()).to_vec();
+        let ops = new_tree(gate.tag, &policy.settings, self.expiry.at()).to_vec();
         self.committer.commit(ops).await?;
-        self.leases.take(gate.tag, hour, count).await
+        self.leases.take(&gate.id, gate.tag, hour, count).await
     }
 
     async fn known(&self, exchange: &Exchange) -> Result<Option<ExchangeRecord>> {

@@ -40,6 +40,27 @@ pub(crate) fn load(path: &Path, what: &str) -> Result<Option<Zeroizing<[u8; 32]>
     Ok(Some(Zeroizing::new(*bytes)))
 }
 
+/// Reads the PIN of a token: a file of one line that only its owner may read.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn load_pin(path: &Path) -> Result<Zeroizing<String>> {
+    let unusable =
+        |why: &str| ServiceError::configuration(format!("root.pin_file {}: {why}", path.display()));
+    let unreadable = |cause: io::Error| {
+        unusable("cannot be read: check its path and permissions").with_source(cause)
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    if is_readable_by_others(&file).map_err(unreadable)? {
+        return Err(unusable("others than its owner may read it; run chmod 600 on it"));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(2 * MOST_PIN));
+    file.take(MOST_PIN as u64).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Longer than any PIN.
+#[cfg(feature = "pkcs11")]
+const MOST_PIN: usize = 1024;
+
 /// Makes a new key and its file.
 pub(crate) fn create(path: &Path, what: &str) -> Result<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);

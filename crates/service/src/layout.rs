@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use oubliette_catalog::{Catalog, SqliteCatalog};
 use oubliette_detect::{Limits, Pack};
-use oubliette_keytree::{FileRootStore, KeyTree};
+#[cfg(unix)]
+use oubliette_keytree::TpmRootStore;
+use oubliette_keytree::{FileRootStore, KeyTree, RootStore};
 use oubliette_store::{FileStore, FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
 use oubliette_translog::{Log, LogKey};
 
@@ -22,8 +24,11 @@ use crate::service_key::ServiceKey;
 pub struct Layout {
     /// Holds `catalog.sqlite`, `spool/` and, without S3, `objects/`. Made if need be.
     pub data_dir: PathBuf,
-    /// The root key. Outside the data folder, so that no backup of the one holds the other.
+    /// The root key, or what leads to it. Outside the data folder, so that no backup of the one holds the
+    /// other.
     pub root_file: PathBuf,
+    /// Where the root key itself is.
+    pub root: RootLayout,
     /// The service key, made together with the root.
     pub service_key_file: PathBuf,
     /// The key that signs the log of deletions. Made if it is not there and there is no log yet.
@@ -42,6 +47,7 @@ impl Layout {
         Self {
             data_dir: data_dir.into(),
             root_file: keys_dir.join("root.key"),
+            root: RootLayout::File,
             service_key_file: keys_dir.join("service.key"),
             log_key_file: keys_dir.join("log.key"),
             store: StoreLayout::Folder(None),
@@ -66,6 +72,31 @@ impl Layout {
     pub fn spool_dir(&self) -> PathBuf {
         self.data_dir.join("spool")
     }
+}
+
+/// Where the root key is. Each documents what its erasure is worth.
+#[derive(Debug, Clone)]
+pub enum RootLayout {
+    /// In the root file itself.
+    File,
+    /// In non-volatile memory of a TPM 2.0; the root file says where and has the password.
+    Tpm {
+        /// A TPM with a resource manager, or the socket of a simulated one.
+        device: PathBuf,
+        /// The first of two indices.
+        index: u32,
+    },
+    /// In the root file, wrapped by a key that never leaves a PKCS#11 token. Takes the feature `pkcs11`.
+    Pkcs11 {
+        /// The vendor's library.
+        module: PathBuf,
+        /// The label of the token.
+        token: String,
+        /// The label that wrapping keys get, which nobody else may use on the token.
+        key_label: String,
+        /// A file with the PIN, for its owner only.
+        pin_file: PathBuf,
+    },
 }
 
 /// Where segments go.
@@ -94,6 +125,10 @@ pub struct Options {
     pub rule_limits: Limits,
     /// The time between expiries in the background. Default one minute.
     pub expire_every: Duration,
+    /// How far the machine's clock may be ahead of where time was seen last, and of what a steady clock
+    /// has counted since, for expiry to believe it. Beyond it expiry goes by the steady clock until an
+    /// operator accepts the jump ([`Oubliette::accept_clock`]). Default one day.
+    pub most_clock_ahead: Duration,
     /// The shortest time between two sweeps of the store in the background. A sweep lists the whole
     /// store, which a bucket of 100,000 segments answers with 100 requests. Default 15 minutes.
     pub sweep_every: Duration,
@@ -109,6 +144,7 @@ impl Default for Options {
             min_score: None,
             rule_limits: Limits::default(),
             expire_every: Duration::from_secs(60),
+            most_clock_ahead: Duration::from_secs(24 * 60 * 60),
             sweep_every: Duration::from_secs(15 * 60),
         }
     }
@@ -207,7 +243,7 @@ impl Layout {
     /// The root file is locked first: it decides who may touch the rest.
     fn open_catalog_and_keys(&self) -> Result<(SqliteCatalog, KeyTree, ServiceKey, Log)> {
         make_private_folder(&self.data_dir)?;
-        let root = FileRootStore::open(&self.root_file)?;
+        let root = self.open_root()?;
         if let Some(folder) = self.service_key_file.parent()
             && !folder.as_os_str().is_empty()
         {
@@ -241,6 +277,36 @@ impl Layout {
         let tree = KeyTree::open(root, catalog.pages()?)?;
         let log = self.open_log(&tree)?;
         Ok((catalog, tree, service_key, log))
+    }
+
+    fn open_root(&self) -> Result<Arc<dyn RootStore>> {
+        match &self.root {
+            RootLayout::File => Ok(Arc::new(FileRootStore::open(&self.root_file)?)),
+            #[cfg(unix)]
+            RootLayout::Tpm { device, index } => {
+                Ok(Arc::new(TpmRootStore::open(&self.root_file, device, *index)?))
+            }
+            #[cfg(not(unix))]
+            RootLayout::Tpm { .. } => {
+                Err(ServiceError::configuration("a TPM can be used on Unix only: use another root"))
+            }
+            #[cfg(feature = "pkcs11")]
+            RootLayout::Pkcs11 { module, token, key_label, pin_file } => {
+                let pin = keyfile::load_pin(pin_file)?;
+                let settings = oubliette_keytree::Pkcs11Settings {
+                    module: module.clone(),
+                    token: token.clone(),
+                    key_label: key_label.clone(),
+                };
+                let store =
+                    oubliette_keytree::Pkcs11RootStore::open(&self.root_file, &settings, &pin)?;
+                Ok(Arc::new(store))
+            }
+            #[cfg(not(feature = "pkcs11"))]
+            RootLayout::Pkcs11 { .. } => Err(ServiceError::configuration(
+                "this build knows no PKCS#11: build it with `--features pkcs11`, or use another root",
+            )),
+        }
     }
 
     fn open_log(&self, tree: &KeyTree) -> Result<Log> {

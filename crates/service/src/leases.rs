@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use oubliette_catalog::Catalog;
+use oubliette_catalog::{AccountId, Catalog};
 use oubliette_keytree::{AccountTag, Hour, KeyTree, LeafAddress, LeafKey, Lease};
 use tokio::sync::Mutex;
 
@@ -28,6 +28,8 @@ pub(crate) struct Leases {
 struct Book {
     numbers: HashMap<Hour, u16>,
     leases: HashMap<(AccountTag, Hour), Lease>,
+    /// Hours that the catalog has noted for expiry. Without that no leaf of them is handed out.
+    noted: HashSet<(AccountTag, Hour)>,
     /// Accounts that must not go on under the number of the hour.
     burnt: HashSet<(AccountTag, Hour)>,
 }
@@ -42,11 +44,19 @@ impl Leases {
     /// The caller holds the account's policy, so that its tree is not erased meanwhile.
     pub(crate) async fn take(
         &self,
+        id: &AccountId,
         account: AccountTag,
         hour: Hour,
         count: usize,
     ) -> Result<Option<Vec<Leaf>>> {
         let mut book = self.book.lock().await;
+        while !book.noted.contains(&(account, hour)) {
+            // Nobody else waits for this: accounts that begin an hour together share a commit.
+            drop(book);
+            self.catalog.note_hour(id, hour).await?;
+            book = self.book.lock().await;
+            book.noted.insert((account, hour));
+        }
         let mut leaves = Vec::with_capacity(count);
         loop {
             if let Some(lease) = book.leases.get_mut(&(account, hour)) {
@@ -71,6 +81,7 @@ impl Leases {
         let mut book = self.book.lock().await;
         let hours: Vec<Hour> = book.numbers.keys().copied().collect();
         book.leases.retain(|(tag, _), _| *tag != account);
+        book.noted.retain(|(tag, _)| *tag != account);
         book.burnt.extend(hours.into_iter().map(|hour| (account, hour)));
     }
 
@@ -80,6 +91,7 @@ impl Leases {
         let mut book = self.book.lock().await;
         book.numbers.retain(|of, _| *of >= hour);
         book.leases.retain(|(_, of), _| *of >= hour);
+        book.noted.retain(|(_, of)| *of >= hour);
         book.burnt.retain(|(_, of)| *of >= hour);
     }
 
@@ -109,8 +121,12 @@ mod tests {
         Leases::new(Arc::new(catalog), Arc::new(tree))
     }
 
+    fn id(tag: AccountTag) -> AccountId {
+        AccountId::new(format!("a{}", tag.as_bytes()[0])).unwrap()
+    }
+
     async fn addresses(leases: &Leases, tag: AccountTag, hour: Hour) -> Vec<(u16, u32)> {
-        let leaves = leases.take(tag, hour, 2).await.unwrap().unwrap();
+        let leaves = leases.take(&id(tag), tag, hour, 2).await.unwrap().unwrap();
         leaves.iter().map(|(address, _)| (address.lease(), address.sequence())).collect()
     }
 
@@ -120,7 +136,10 @@ mod tests {
         let leases = leases(&folder);
         let [a, b] = [1, 2].map(|byte| AccountTag::from_bytes([byte; 16]));
         let hour = Hour::new(500_000).unwrap();
-        assert!(leases.take(a, hour, 1).await.unwrap().is_none(), "no tree yet");
+        for tag in [a, b] {
+            leases.catalog.create_account(&id(tag), 0).await.unwrap();
+        }
+        assert!(leases.take(&id(a), a, hour, 1).await.unwrap().is_none(), "no tree yet");
         leases.tree.commit(&[Op::CreateAccount(a), Op::CreateAccount(b)]).unwrap();
         assert_eq!(addresses(&leases, a, hour).await, [(0, 0), (0, 1)]);
         assert_eq!(addresses(&leases, b, hour).await, [(0, 0), (0, 1)]);
@@ -134,6 +153,31 @@ mod tests {
         assert_eq!(addresses(&leases, b, hour).await, [(2, 0), (2, 1)], "a lease is never resumed");
         leases.tree.commit(&[Op::PruneHoursBefore(b, Hour::new(500_001).unwrap())]).unwrap();
         leases.drop_account(b).await;
-        assert!(leases.take(b, hour, 1).await.unwrap().is_none(), "the hour is pruned");
+        assert!(leases.take(&id(b), b, hour, 1).await.unwrap().is_none(), "the hour is pruned");
+    }
+
+    #[tokio::test]
+    async fn no_leaf_is_handed_out_of_an_hour_that_expiry_does_not_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = leases(&folder);
+        let a = AccountTag::from_bytes([1; 16]);
+        let [hour, later] = [500_000, 500_001].map(|hour| Hour::new(hour).unwrap());
+        leases.catalog.create_account(&id(a), 0).await.unwrap();
+        leases.tree.commit(&[Op::CreateAccount(a)]).unwrap();
+        let due = async || leases.catalog.due_hours(Hour::new(600_000).unwrap(), 9).await.unwrap();
+        assert_eq!(due().await, []);
+        let all = vec![(id(a), 7)];
+        addresses(&leases, a, hour).await;
+        assert_eq!(due().await, all);
+        addresses(&leases, a, hour).await;
+        assert_eq!(due().await, all, "once");
+        // Expiry has struck it off, and the account's tree was made anew: then it is noted again.
+        leases.catalog.strike_hours(vec![(id(a), later)]).await.unwrap();
+        leases.drop_account(a).await;
+        addresses(&leases, a, hour).await;
+        assert_eq!(due().await, all);
+        let nobody = AccountId::new("nobody").unwrap();
+        let error = leases.take(&nobody, AccountTag::from_bytes([9; 16]), hour, 1).await;
+        assert_eq!(error.unwrap_err().kind(), crate::ServiceErrorKind::NotFound);
     }
 }

@@ -68,6 +68,9 @@ pub struct Status {
     pub pending_shreds: Option<usize>,
     /// When the last expiry ended, in Unix milliseconds.
     pub last_expiry: Option<i64>,
+    /// By how many milliseconds the machine's clock is further ahead than expiry believes; `None` if it
+    /// does believe it.
+    pub clock_ahead_ms: Option<i64>,
 }
 
 impl Oubliette {
@@ -93,6 +96,7 @@ impl Oubliette {
             keys: inner.tree.status().ok(),
             pending_shreds: pending.ok().map(|pending| pending.len()),
             last_expiry: inner.expiry.last(),
+            clock_ahead_ms: inner.expiry.held(),
         }
     }
 

@@ -60,7 +60,9 @@ mod tests {
         let inner = service.inner();
         let tag = AccountTag::from_bytes([7; 16]);
         inner.committer.commit(vec![Op::CreateAccount(tag)]).await.unwrap();
-        let leaves = inner.leases.take(tag, inner.hour(), 2).await.unwrap().unwrap();
+        let acme = oubliette_catalog::AccountId::new("acme").unwrap();
+        inner.catalog.create_account(&acme, inner.now_ms()).await.unwrap();
+        let leaves = inner.leases.take(&acme, tag, inner.hour(), 2).await.unwrap().unwrap();
         let [first, second] = [leaves[0].0, leaves[1].0];
 
         fails.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::committer::Committer;
 use crate::error::{Result, ServiceError};
 use crate::expire::Expiry;
+use crate::expiry_clock::ExpiryClock;
 use crate::layout::Components;
 use crate::leases::Leases;
 use crate::metrics::Metrics;
@@ -78,13 +79,18 @@ impl Oubliette {
             Arc::new(move || clock.now_ms().div_euclid(1000))
         };
         let (spool, recovered) = Spool::open(spool_dir, spool, Arc::clone(&store), seconds).await?;
+        let expiry = {
+            let most = i64::try_from(options.most_clock_ahead.as_millis()).unwrap_or(i64::MAX);
+            let seen = catalog.expiry_clock().await?;
+            Expiry::new(ExpiryClock::new(seen, clock.now_ms(), clock.steady_ms(), most))
+        };
         let wake = Arc::new(Notify::new());
         let inner = Arc::new(Inner {
             committer: Committer::start(Arc::clone(&tree), Arc::clone(&catalog), Arc::clone(&log)),
             leases: Leases::new(Arc::clone(&catalog), Arc::clone(&tree)),
             queue: Arc::new(Queue::new(options.queue_captures, options.queue_bytes)),
             metrics: Metrics::default(),
-            expiry: Expiry::default(),
+            expiry,
             orphans: Orphans::default(),
             under_way: Arc::new(UnderWay::default()),
             sweeping: Sweeping::default(),

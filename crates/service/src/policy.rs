@@ -1,6 +1,6 @@
 //! What an account wants done with its bodies, ready for use, and the gate that makes it hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock as SyncRwLock};
 
@@ -27,6 +27,8 @@ pub(crate) struct Policies {
     key: Arc<ServiceKey>,
     rules: Rules,
     met: SyncRwLock<HashMap<AccountId, Arc<Gate>>>,
+    /// The classes of all policies there have been.
+    classes: SyncRwLock<HashSet<RetentionClass>>,
 }
 
 /// One account, and the lock before its policy.
@@ -102,7 +104,14 @@ impl Policies {
             }
             Err(_) => return Err(ServiceError::internal("the rule packs could not be compiled")),
         }
-        Ok(Self { catalog, workers, key, rules, met: SyncRwLock::default() })
+        Ok(Self {
+            catalog,
+            workers,
+            key,
+            rules,
+            met: SyncRwLock::default(),
+            classes: SyncRwLock::default(),
+        })
     }
 
     /// The gate of an account that exists.
@@ -135,6 +144,7 @@ impl Policies {
         let redaction = self.redaction(account, &settings).await;
         let class = RetentionClass::for_retention(settings.retention_days.into())
             .expect("settings keep to a range that every class covers");
+        self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(class);
         Policy { settings, class, redaction }
     }
 
@@ -148,6 +158,11 @@ impl Policies {
             }
             Err(_) => Err(ServiceError::invalid("custom_rules could not be compiled")),
         }
+    }
+
+    /// The retention classes that may have been written in by this process.
+    pub(crate) fn classes(&self) -> Vec<RetentionClass> {
+        self.classes.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     async fn redaction(&self, account: &AccountId, settings: &Settings) -> Redaction {
@@ -203,7 +218,7 @@ impl Policy {
     /// The first hour that is still kept. Every hour that *began* before the window is over, so a
     /// body is never kept longer than the window, and at most an hour less.
     pub(crate) fn first_kept(&self, now_ms: i64) -> Hour {
-        first_kept(&self.settings, now_ms)
+        first_kept(self.settings.retention_days, now_ms)
     }
 
     /// Whether something of this time is over.
@@ -217,16 +232,20 @@ pub(crate) fn is_over(time_ms: i64, now_ms: i64, retention_days: u16) -> bool {
     time_ms < now_ms.saturating_sub(retention_ms(retention_days))
 }
 
-/// As [`Policy::first_kept`], for settings alone.
-pub(crate) fn first_kept(settings: &Settings, now_ms: i64) -> Hour {
-    let begin_ms = now_ms.saturating_sub(retention_ms(settings.retention_days));
-    Hour::from_unix_seconds((begin_ms + MS_PER_HOUR - 1).div_euclid(1000))
+/// As [`Policy::first_kept`], for a retention alone.
+pub(crate) fn first_kept(retention_days: u16, now_ms: i64) -> Hour {
+    first_to_come(now_ms.saturating_sub(retention_ms(retention_days)))
+}
+
+/// The first hour that does not begin before now.
+pub(crate) fn first_to_come(now_ms: i64) -> Hour {
+    Hour::from_unix_seconds(now_ms.saturating_add(MS_PER_HOUR - 1).div_euclid(1000))
 }
 
 /// What gives an account its tree. Hours that are over already are pruned in the same commit, so that
 /// no later expiry has to turn the root over for hours in which there never was anything.
 pub(crate) fn new_tree(tag: AccountTag, settings: &Settings, now_ms: i64) -> [Op; 2] {
-    [Op::CreateAccount(tag), Op::PruneHoursBefore(tag, first_kept(settings, now_ms))]
+    [Op::CreateAccount(tag), Op::PruneHoursBefore(tag, first_kept(settings.retention_days, now_ms))]
 }
 
 fn retention_ms(days: u16) -> i64 {
@@ -309,9 +328,8 @@ mod tests {
 
     #[test]
     fn an_hour_is_over_as_soon_as_its_first_moment_is() {
-        let settings = Settings { retention_days: 1, ..Settings::new(0) };
         let hour = |number: i64| number * MS_PER_HOUR;
-        let kept = |now| i64::from(first_kept(&settings, now).number());
+        let kept = |now| i64::from(first_kept(1, now).number());
         assert_eq!(kept(hour(1000)), 1000 - 24, "what was captured on the hour is kept to the dot");
         assert_eq!(kept(hour(1000) + 1), 1000 - 23, "a moment later it is over");
         assert_eq!(kept(hour(1001) - 1), 1000 - 23);

@@ -379,7 +379,8 @@ impl Inner {
         inside: Inside,
         body: RedactedBody,
     ) -> Result<bool> {
-        let Some(mut leaves) = self.leases.take(gate.tag, old.address.hour(), 1).await? else {
+        let Some(mut leaves) = self.leases.take(&gate.id, gate.tag, old.address.hour(), 1).await?
+        else {
             return Ok(false); // forgotten on the way
         };
         let leaf = leaves.pop().expect("one was asked for");

@@ -104,7 +104,7 @@ impl Oubliette {
         let pending = inner.catalog.mark_account_shredded(account, now).await?;
         inner.leases.drop_account(gate.tag).await;
         let mut ops = vec![Op::PruneAccount(gate.tag)];
-        ops.extend(new_tree(gate.tag, &settings, now));
+        ops.extend(new_tree(gate.tag, &settings, inner.expiry.at()));
         let purpose = Purpose { reason: Reason::Account, requested_at: pending.since };
         let done = inner.committer.erase(ops, purpose, vec![pending.id]).await?;
         inner.metrics.count(|counters| counters.shredded += 1);
@@ -231,7 +231,7 @@ impl Inner {
         self.leases.drop_account(gate.tag).await;
         let mut ops = vec![Op::PruneAccount(gate.tag)];
         if let Some(policy) = policy.ok().as_deref().and_then(Option::as_ref) {
-            ops.extend(new_tree(gate.tag, &policy.settings, self.now_ms()));
+            ops.extend(new_tree(gate.tag, &policy.settings, self.expiry.at()));
         }
         self.committer.erase(ops, purpose, vec![shred.id]).await?;
         Ok(())

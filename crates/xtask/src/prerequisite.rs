@@ -19,6 +19,8 @@ pub(crate) const MAKE: Prerequisite = Prerequisite { program: "make", package: "
 
 pub(crate) const SOFTHSM: Prerequisite =
     Prerequisite { program: "softhsm2-util", package: "softhsm2" };
+/// A simulated TPM.
+pub(crate) const SWTPM: Prerequisite = Prerequisite { program: "swtpm", package: "swtpm" };
 /// Brings the library with which a test moves a server's clock.
 pub(crate) const FAKETIME: Prerequisite = Prerequisite { program: "faketime", package: "faketime" };
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
-use crate::prerequisite::{self, C_COMPILER, FAKETIME, SOFTHSM};
+use crate::prerequisite::{self, C_COMPILER, FAKETIME, SOFTHSM, SWTPM};
 use crate::process::{self, Outcome, Result};
 use crate::sdk::SDKS;
 use crate::server::SERVERS;
@@ -20,8 +20,8 @@ const SKIPPED_VARIABLE: &str = "OUBLIETTE_SKIPPED";
 ///
 /// Servers are installed once into the cache (see `cargo xtask --help`) and started by the tests
 /// themselves on loopback ports. The SDKs of LLM vendors, which must read redacted bodies, are fetched
-/// by pip and npm into the same cache. A software security module (SoftHSM) and libfaketime come from
-/// the distribution, if this is Debian or like it and you are root. A program of your own is taken instead
+/// by pip and npm into the same cache. A software security module (SoftHSM), a simulated TPM (swtpm) and
+/// libfaketime come from the distribution, if this is Debian or like it and you are root. A program of your own is taken instead
 /// if its variable is set: OUBLIETTE_GARAGE=/path/to/garage.
 ///
 /// The last line is `N passed, N failed, N skipped`, over all test binaries. A test that was
@@ -47,13 +47,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     // All of them, even if one fails: the counts at the end are about everything.
     command.args(["test", "--workspace", "--no-fail-fast"]);
     // Loads a library when it is used and needs none to build, so it is tested wherever there is one.
-    command.args(["--features", "oubliette-keytree/pkcs11"]);
+    command.args(["--features", "oubliette/pkcs11"]);
     if !arguments.rest.is_empty() {
         command.arg("--").args(&arguments.rest);
     }
     provide_servers(&mut command, arguments.no_servers)?;
     if !arguments.no_servers {
         prerequisite::try_to_install(&SOFTHSM);
+        prerequisite::try_to_install(&SWTPM);
         prerequisite::try_to_install(&FAKETIME);
     }
     let skipped_file = SkippedFile::create()?;

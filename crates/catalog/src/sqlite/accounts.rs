@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     convert,
     fault::{Fault, Result},
-    forgetting, listing,
+    forgetting, hours, listing,
 };
 use crate::{
     account::{Account, AccountId, Consent, Settings, SettingsChange},
@@ -149,15 +149,20 @@ pub(super) fn change(
     now: i64,
 ) -> Result<Settings> {
     let number = known(connection, id)?.number;
-    let settings = find(connection, id)?.settings.changed(change, by, now)?;
+    let before = find(connection, id)?.settings;
+    let days = before.retention_days;
+    let settings = before.changed(change, by, now)?;
     save(connection, number, &settings)?;
+    if settings.retention_days != days {
+        hours::retention_changed(connection, number, settings.retention_days)?;
+    }
     Ok(settings)
 }
 
 pub(super) fn remove(connection: &Connection, id: &AccountId, now: i64) -> Result<PendingShred> {
     let shred = forgetting::mark_account(connection, id, now)?;
     let number = known(connection, id)?.number;
-    for table in ["grants", "tickets", "api_keys", "jobs"] {
+    for table in ["grants", "tickets", "api_keys", "jobs", "active_hours"] {
         connection
             .prepare_cached(&format!("DELETE FROM {table} WHERE account = ?1"))?
             .execute([number])?;

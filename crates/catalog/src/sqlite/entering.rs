@@ -9,7 +9,7 @@ use super::{
     accounts::{self, Known},
     convert,
     fault::{Fault, Result},
-    forgetting, reading,
+    forgetting, hours, reading,
 };
 use crate::{
     capture::{CaptureState, Entry, NewCapture, Part, ReplaceOutcome, Replacement},
@@ -106,6 +106,8 @@ fn insert_one(
         };
         described = true;
         insert_capture(connection, account, row, capture)?;
+        // Whoever took the leaf has noted its hour. Not for rows of a catalog that is made anew.
+        hours::note(connection, account, capture.address.hour())?;
         entries.push(Entry::Inserted);
     }
     Ok(entries)

@@ -83,16 +83,16 @@ pub(super) fn mark_account(
 
 pub(super) fn mark_expired(
     connection: &Connection,
-    account: &Known,
-    hour: Hour,
+    expired: &[(AccountId, Hour)],
     now: i64,
 ) -> Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE accounts SET expired_before = ?2, expired_at = ?3, unswept = unswept | 1
-             WHERE account = ?1 AND expired_before < ?2",
-        )?
-        .execute([account.number, convert::hour(hour), now])?;
+    let mut statement = connection.prepare_cached(
+        "UPDATE accounts SET expired_before = ?2, expired_at = ?3, unswept = unswept | 1
+         WHERE id = ?1 AND expired_before < ?2 AND removed_at IS NULL",
+    )?;
+    for (account, hour) in expired {
+        statement.execute(params![account.as_str(), convert::hour(*hour), now])?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod convert;
 mod entering;
 mod fault;
 mod forgetting;
+mod hours;
 mod jobs;
 mod keys;
 mod leases;
@@ -205,11 +206,30 @@ impl Catalog for SqliteCatalog {
         self.writer.run(move |c| forgetting::mark_account(c, &account, now)).await
     }
 
-    async fn mark_expired_before(&self, account: &AccountId, hour: Hour, now: i64) -> Result<()> {
+    async fn mark_expired_before(&self, expired: Vec<(AccountId, Hour)>, now: i64) -> Result<()> {
+        self.writer.run(move |c| forgetting::mark_expired(c, &expired, now)).await
+    }
+
+    async fn note_hour(&self, account: &AccountId, hour: Hour) -> Result<()> {
         let account = account.clone();
-        let write =
-            move |c: &_| forgetting::mark_expired(c, &accounts::known(c, &account)?, hour, now);
+        let write = move |c: &_| hours::note(c, &accounts::known(c, &account)?, hour);
         self.writer.run(write).await
+    }
+
+    async fn due_hours(&self, before: Hour, limit: u32) -> Result<Vec<(AccountId, u16)>> {
+        self.readers.run(move |c| hours::due(c, before, limit)).await
+    }
+
+    async fn strike_hours(&self, done: Vec<(AccountId, Hour)>) -> Result<u64> {
+        self.writer.run(move |c| hours::strike(c, &done)).await
+    }
+
+    async fn expiry_clock(&self) -> Result<Option<i64>> {
+        self.readers.run(hours::clock).await
+    }
+
+    async fn set_expiry_clock(&self, at: i64) -> Result<()> {
+        self.writer.run(move |c| hours::set_clock(c, at)).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u32> {

@@ -8,7 +8,7 @@ use super::fault::{Fault, Result};
 use crate::error::{CatalogError, CatalogErrorKind};
 
 /// What each schema version adds to the one before. Released ones are never edited.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// "OUBL": tells our files from those of other programs, in SQLite's header field for that.
 const APPLICATION_ID: i64 = 0x4f55_424c;

@@ -79,7 +79,7 @@ async fn refuses_a_file_of_a_newer_binary_and_leaves_it_alone() {
         assert_eq!(error.kind(), CatalogErrorKind::TooNew);
         assert_eq!(
             error.to_string(),
-            "catalog schema 7 is newer than this binary understands (1): upgrade oubliette"
+            "catalog schema 7 is newer than this binary understands (2): upgrade oubliette"
         );
     }
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -291,4 +291,48 @@ fn dropping_outside_of_a_runtime_closes_the_file() {
     let left: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["catalog.db"], "the last connection folds the log into the file");
+}
+
+#[tokio::test]
+async fn a_catalog_of_schema_1_knows_its_hours_and_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(include_str!("schema/1.sql")).unwrap();
+    file.pragma_update(None, "application_id", 0x4f55_424c).unwrap();
+    file.pragma_update(None, "user_version", 1).unwrap();
+    for (number, id, days) in [(1, "busy", 7), (2, "quiet", 1)] {
+        file.execute(
+            "INSERT INTO accounts (account, id, created_at, capture, redact, retention_days,
+                 max_body_bytes, attachments, version, updated_at, updated_by)
+             VALUES (?1, ?2, 0, 1, 1, ?3, 1, 'drop', 1, 0, '')",
+            (number, id, days),
+        )
+        .unwrap();
+    }
+    file.execute_batch(
+        "INSERT INTO exchanges (exchange, account, id, time) VALUES (1, 1, 'x', 0), (2, 1, 'y', 0);
+         INSERT INTO audit (at, actor, action, subject, detail) VALUES (5, '', '', '', ''), (9, '', '', '', '')",
+    )
+    .unwrap();
+    for (exchange, hour, part) in [(1, 500_000, 0), (1, 500_000, 1), (2, 500_003, 0)] {
+        let leaf = LeafAddress::new(Hour::new(hour).unwrap(), 3, part).unwrap();
+        file.execute(
+            "INSERT INTO captures (exchange, account, part, address, captured_at, retention_days,
+                 segment, object, offset, len, format, findings)
+             VALUES (?1, 1, ?2, ?3, ?4, 7, 's', 'o', 0, 1, 'json', '{}')",
+            (exchange, part, super::convert::address(leaf), i64::from(hour) * 3_600_000 + 5),
+        )
+        .unwrap();
+    }
+    drop(file);
+    let catalog = SqliteCatalog::open(&path).unwrap();
+    assert_eq!(catalog.expiry_clock().await.unwrap(), Some(9), "it was not earlier than this");
+    let due = async |hour| {
+        let due = catalog.due_hours(Hour::new(hour).unwrap(), 9).await.unwrap();
+        due.into_iter().map(|(id, _)| id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(due(500_001 + 168).await, ["quiet", "busy"], "the quiet one once, with the newest");
+    assert_eq!(due(500_003 + 24).await, [""; 0]);
+    assert_eq!(due(500_004 + 168).await, ["quiet", "busy", "busy"]);
 }

@@ -233,7 +233,7 @@ async fn moving(bench: &dyn Bench) {
 
     // However they die, they no longer count.
     catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Response, NOW).await.unwrap();
-    catalog.mark_expired_before(&acme, leaf(0).hour(), NOW).await.unwrap();
+    catalog.mark_expired_before(vec![(acme.clone(), leaf(0).hour())], NOW).await.unwrap();
     assert_eq!(catalog.live_segments().await.unwrap()[id], live(2, 2000));
     assert_eq!(catalog.locations(&acme, vec![leaf(3)]).await.unwrap(), [None]);
     catalog.mark_account_shredded(&other, NOW).await.unwrap();

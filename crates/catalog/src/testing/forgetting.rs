@@ -5,7 +5,7 @@ use super::{
     refused, with_acme,
 };
 use crate::{
-    account::AccountId,
+    account::{AccountId, SettingsChange},
     capture::{CaptureState, Entry, Part, Parts},
     catalog::Catalog,
     error::CatalogErrorKind::NotFound,
@@ -19,6 +19,8 @@ pub(super) async fn all(bench: &dyn Bench) {
     shredding_what_is_yet_to_come(bench).await;
     shredding_an_account(bench).await;
     expiring(bench).await;
+    hours_are_due(bench).await;
+    the_clock_of_expiry(bench).await;
     the_list_survives(bench).await;
 }
 
@@ -120,9 +122,13 @@ async fn expiring(bench: &dyn Bench) {
     let new = hours.clone().map(|h| both(&acme, &format!("h{h}"), i64::from(h) * HOUR_MS, 1));
     enter(&*catalog, new.collect()).await;
 
-    catalog.mark_expired_before(&acme, hour(500_003), NOW + 1).await.unwrap();
+    let mark = |h, now| {
+        let nobody = (account("nobody"), hour(h));
+        catalog.mark_expired_before(vec![nobody, (acme.clone(), hour(h))], now)
+    };
+    mark(500_003, NOW + 1).await.unwrap();
     // An earlier hour does not bring anything back.
-    catalog.mark_expired_before(&acme, hour(500_001), NOW + 2).await.unwrap();
+    mark(500_001, NOW + 2).await.unwrap();
     for limit in [0, 1, 4, 1000] {
         if limit > 0 {
             let swept = catalog.sweep(limit).await.unwrap();
@@ -148,7 +154,59 @@ async fn expiring(bench: &dyn Bench) {
     assert_eq!(catalog.insert_batch(late, NOW).await.unwrap(), [[Entry::Forgotten]]);
     let again = catalog.mark_shredded(&acme, &exchange_id("h500000"), Parts::Both, NOW).await;
     assert_eq!(again.unwrap(), []);
-    refused(catalog.mark_expired_before(&account("nobody"), hour(1), NOW), NotFound).await;
+}
+
+async fn hours_are_due(bench: &dyn Bench) {
+    let (catalog, acme) = with_acme(bench).await;
+    let other = account("other");
+    catalog.create_account(&other, NOW).await.unwrap();
+    let long = SettingsChange { retention_days: Some(30), ..SettingsChange::default() };
+    catalog.change_settings(&other, long, "o", NOW).await.unwrap();
+    let due = async |catalog: &dyn Catalog, before, limit| {
+        let due = catalog.due_hours(hour(before), limit).await.unwrap();
+        due.into_iter().map(|(id, days)| format!("{id} {days}")).collect::<Vec<_>>()
+    };
+    refused(catalog.note_hour(&account("nobody"), hour(1)), NotFound).await;
+    for h in [500_000, 500_002] {
+        for _ in 0..2 {
+            catalog.note_hour(&acme, hour(h)).await.unwrap();
+            catalog.note_hour(&other, hour(h)).await.unwrap();
+        }
+    }
+    // A row is a note, too.
+    enter(&*catalog, vec![both(&acme, "x1", 500_001 * HOUR_MS, 1)]).await;
+    let catalog = bench.reopen(catalog).await;
+    assert_eq!(due(&*catalog, 500_000 + 168, 9).await, [""; 0], "its last hour is not over");
+    assert_eq!(due(&*catalog, 500_000 + 169, 9).await, ["acme 7"]);
+    assert_eq!(due(&*catalog, 500_003 + 168, 9).await, ["acme 7"; 3]);
+    assert_eq!(due(&*catalog, 500_003 + 168, 2).await, ["acme 7"; 2]);
+    let all = ["acme 7", "acme 7", "acme 7", "other 30", "other 30"];
+    assert_eq!(due(&*catalog, 500_003 + 720, 9).await, all, "the oldest first");
+
+    // A retention works backwards, whether it is shortened or lengthened.
+    for (days, wanted) in [(1, vec!["other 1"; 2]), (30, vec![])] {
+        let change = SettingsChange { retention_days: Some(days), ..SettingsChange::default() };
+        catalog.change_settings(&other, change, "o", NOW).await.unwrap();
+        assert_eq!(due(&*catalog, 500_003 + 24, 9).await, wanted);
+    }
+    let struck = vec![(acme.clone(), hour(500_002)), (account("nobody"), hour(500_009))];
+    assert_eq!(catalog.strike_hours(struck.clone()).await.unwrap(), 2);
+    assert_eq!(catalog.strike_hours(struck).await.unwrap(), 0);
+    let catalog = bench.reopen(catalog).await;
+    assert_eq!(due(&*catalog, 500_003 + 720, 9).await, ["acme 7", "other 30", "other 30"]);
+    catalog.remove_account(&other, NOW).await.unwrap();
+    assert_eq!(due(&*catalog, 600_000, 9).await, ["acme 7"], "nothing is left of it to expire");
+}
+
+async fn the_clock_of_expiry(bench: &dyn Bench) {
+    let catalog = bench.fresh().await;
+    assert_eq!(catalog.expiry_clock().await.unwrap(), None);
+    catalog.set_expiry_clock(NOW).await.unwrap();
+    catalog.set_expiry_clock(NOW - 1).await.unwrap();
+    let catalog = bench.reopen(catalog).await;
+    assert_eq!(catalog.expiry_clock().await.unwrap(), Some(NOW), "it never goes back");
+    catalog.set_expiry_clock(NOW + 1).await.unwrap();
+    assert_eq!(catalog.expiry_clock().await.unwrap(), Some(NOW + 1));
 }
 
 async fn the_list_survives(bench: &dyn Bench) {

@@ -199,6 +199,12 @@ impl Snapshot {
                 at as f64 / 1e3,
             )?;
         }
+        to.number(
+            "clock_ahead",
+            "How much further ahead the clock is than expiry believes",
+            seconds,
+            self.status.clock_ahead_ms.unwrap_or(0) as f64 / 1e3,
+        )?;
         to.number("clock_timestamp", "The time of the service", seconds, self.now_ms as f64 / 1e3)
     }
 }

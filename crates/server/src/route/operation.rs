@@ -4,7 +4,7 @@ use axum::{Json as Shown, extract::State, response::Response};
 use oubliette_service::{
     ExpireOutcome, GenerationChange, KeysVerified, RebuildProgress, Status, SweepOutcome,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Answer, Nothing, progress};
@@ -13,18 +13,33 @@ use crate::{
     app::App,
     guard::Caller,
     input::{
-        json::Json,
+        json::{Input, Json},
         query::Query,
         time::{Time, shown},
     },
 };
 
+/// What is said with `POST /v1/expire`; nothing, usually.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Expire {
+    /// The machine's clock is right, however far it has jumped.
+    accept_clock: bool,
+}
+
+impl Input for Expire {
+    const OPTIONAL: bool = true;
+}
+
 /// `POST /v1/expire`
 pub(crate) async fn expire(
     State(app): State<App>,
     Caller(by): Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Json(wanted): Json<Expire>,
 ) -> Answer<ExpireOutcome> {
+    if wanted.accept_clock {
+        app.oubliette().accept_clock(&by).await?;
+    }
     Ok(Shown(app.oubliette().expire(&by).await?))
 }
 
@@ -156,5 +171,6 @@ fn status_view(status: &Status, now: i64) -> Value {
         "keys": status.keys.as_ref().map(KeyStatusView::of),
         "catalog": {"pending_shreds": status.pending_shreds},
         "last_expiry": shown(status.last_expiry),
+        "clock_ahead_seconds": status.clock_ahead_ms.map_or(0, |ms| ms / 1000),
     })
 }

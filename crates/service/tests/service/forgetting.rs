@@ -125,9 +125,9 @@ async fn what_is_over_is_refused_at_once_and_then_forgotten() {
     world.capture("acme", "ex-1").await;
     let agent = world.agent_for("acme").await;
     let hour = START / HOUR * HOUR; // what began in this hour goes with its first moment
-    world.clock.set(hour + 7 * DAY);
+    world.clock.advance_ms(hour + 7 * DAY - START);
     assert!(world.read(&agent, "acme", "ex-1", Part::Request).await.is_ok());
-    world.clock.set(hour + 7 * DAY + 1);
+    world.clock.advance_ms(1);
     assert_eq!(world.read(&agent, "acme", "ex-1", Part::Request).await, GONE, "before any expiry");
     assert_eq!(world.rows("acme").await[0].state, CaptureState::Stored);
 
@@ -146,6 +146,52 @@ async fn what_is_over_is_refused_at_once_and_then_forgotten() {
         world.service.status(&operator()).await.unwrap().last_expiry,
         Some(hour + 7 * DAY + 1)
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_forgets_nothing_until_it_is_accepted() {
+    let mut world = World::opted_in().await;
+    world.capture("acme", "ex-1").await;
+    let agent = world.agent_for("acme").await;
+    world.service.expire(&operator()).await.unwrap();
+    for restart in [false, true] {
+        // A dead battery, a wrong time server: years, and no time has passed.
+        world.clock.set(START + 3000 * DAY);
+        if restart {
+            world = world.crash_and_restart().await;
+        }
+        let done = world.service.expire(&operator()).await.unwrap();
+        assert_eq!((done.accounts, done.rows, done.objects), (0, 0, 0));
+        assert!(done.clock_ahead_seconds > 2999 * 86_400, "{done:?}");
+        let status = world.service.status(&operator()).await.unwrap();
+        assert!(status.clock_ahead_ms.unwrap() > 2999 * DAY);
+        let read = world.read(&agent, "acme", "ex-1", Part::Request).await;
+        assert!(read.is_err(), "nobody is given what may be over");
+        // An account that is made or emptied meanwhile is not pruned up to there.
+        world.opt_in(if restart { "other" } else { "new" }).await;
+        world.clock.set(START + HOUR);
+        assert!(world.read(&agent, "acme", "ex-1", Part::Request).await.is_ok(), "nothing is lost");
+    }
+    let owner = account("other");
+    let outcome = world.capture("other", "ex-9").await;
+    assert!(outcomes(&outcome).iter().all(|part| matches!(part, PartOutcome::Stored { .. })));
+    assert_eq!(outcome.account, owner);
+
+    // So much time has really passed: the machine was off.
+    world.clock.set(START + 8 * DAY);
+    let done = world.service.expire(&operator()).await.unwrap();
+    assert!(done.accounts == 0 && done.clock_ahead_seconds > 0, "{done:?}");
+    let error = world.service.accept_clock(&gateway()).await.unwrap_err();
+    assert_eq!(error.kind(), ServiceErrorKind::Forbidden);
+    world.service.accept_clock(&operator()).await.unwrap();
+    let done = world.service.expire(&operator()).await.unwrap();
+    assert_eq!((done.accounts, done.clock_ahead_seconds), (2, 0), "{done:?}");
+    world.clock.set(START);
+    assert_eq!(world.read(&agent, "acme", "ex-1", Part::Request).await, GONE);
+    // What was accepted holds in the next life, too.
+    world.clock.set(START + 8 * DAY + HOUR);
+    let world = world.crash_and_restart().await;
+    assert_eq!(world.service.expire(&operator()).await.unwrap().clock_ahead_seconds, 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a deletion leaves behind to be shown to others.
 
-use oubliette_catalog::Parts;
+use oubliette_catalog::{Parts, SettingsChange};
 use oubliette_service::ServiceErrorKind;
 use oubliette_service::translog::{Keys, Reason, verify};
 use oubliette_store::{FileStore as _, FolderStore};
@@ -59,7 +59,10 @@ async fn accounts_and_hours_have_leaves_of_their_own() {
     assert_eq!((statement.reason, statement.count), (Reason::Account, 0));
     assert!(matches!(statement.erased.as_slice(), [erased] if erased.keys == Keys::All));
 
-    world.clock.advance_ms(3 * HOUR);
+    let on = SettingsChange { capture: Some(true), ..SettingsChange::default() };
+    world.set("acme", on).await;
+    world.capture("acme", "ex-2").await;
+    world.clock.advance_ms(7 * DAY + HOUR);
     world.service.expire(&operator()).await.unwrap();
     let log = std::fs::read(world.folder.path().join("data/log/leaves")).unwrap();
     let log = String::from_utf8_lossy(&log);

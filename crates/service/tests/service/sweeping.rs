@@ -189,6 +189,7 @@ async fn rows_come_back_from_the_segments() {
             forget_rows(folder, "other");
             let path = folder.join("data/catalog.sqlite");
             let catalog = rusqlite::Connection::open(path).unwrap();
+            catalog.execute("DELETE FROM active_hours", ()).unwrap();
             catalog.execute("DELETE FROM accounts WHERE id = 'other'", ()).unwrap();
             catalog.execute("DELETE FROM leases", ()).unwrap();
         })

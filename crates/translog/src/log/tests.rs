@@ -318,3 +318,65 @@ fn the_bytes_of_a_leaf_are_fixed() {
     }
     assert!(!text.contains("sha") && !text.contains("body"));
 }
+
+/// A log signs what its service puts into it. A verifier need not believe what cannot be.
+#[test]
+fn a_claim_that_contradicts_itself_does_not_hold_though_it_is_in_the_log() {
+    type Spoil = fn(&mut Statement);
+    let spoils: [(&str, Spoil); 12] = [
+        ("another kind", |it| it.statement.push('2')),
+        ("no new generation", |it| it.generation.to = it.generation.from),
+        ("an older generation", |it| it.generation.from += 9),
+        ("a short directory before", |it| it.directory.from.truncate(62)),
+        ("a long directory after", |it| it.directory.to.push('0')),
+        ("a directory in capitals", |it| it.directory.to = "AA".repeat(32)),
+        ("nothing erased", |it| (it.erased, it.count) = (Vec::new(), 0)),
+        ("no account", |it| it.erased[0].account.clear()),
+        ("a short account", |it| it.erased.push(Erased::all("ab".repeat(15)))),
+        ("a commitment that is none", |it| {
+            it.erased.push(Erased::payloads("ab".repeat(16), vec!["xy".repeat(32)]));
+            it.count += 1;
+        }),
+        ("a count too high", |it| it.count += 1),
+        ("a count too low", |it| it.count = 0),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path(), 0).unwrap();
+    let mut statements: Vec<_> = spoils
+        .iter()
+        .map(|(_, spoil)| {
+            let mut statement = statement(3);
+            spoil(&mut statement);
+            statement
+        })
+        .collect();
+    // Whole accounts and hours count as none: one of each, and it holds.
+    let mut sound = statement(3);
+    sound.erased.push(Erased::all("cd".repeat(16)));
+    sound.erased.push(Erased::hours_before("ef".repeat(16), 9));
+    statements.push(sound);
+    let leaves: Vec<_> = statements.iter().map(Statement::to_bytes).collect();
+    log.prepare(1, &leaves).unwrap();
+    log.commit(1).unwrap();
+    for (index, statement) in statements.into_iter().enumerate() {
+        let index = index as u64;
+        let receipt = Receipt::new(statement, log.inclusion(index).unwrap());
+        let text = serde_json::to_vec(&receipt).unwrap();
+        let verified = verify(&text, log.key().verifier_key());
+        match spoils.get(usize::try_from(index).unwrap()) {
+            Some((what, _)) => {
+                let error = verified.expect_err(what).to_string();
+                assert!(error.contains("contradicts itself"), "{what}: {error}");
+            }
+            None => assert_eq!(verified.unwrap().index, index),
+        }
+    }
+}
+
+#[test]
+fn a_receipt_of_the_longest_length_is_read() {
+    let (_folder, log, receipt) = a_receipt(1, 0);
+    let mut text = serde_json::to_vec(&receipt).unwrap();
+    text.resize(crate::MAX_RECEIPT_BYTES, b' ');
+    verify(&text, log.key().verifier_key()).unwrap();
+}
