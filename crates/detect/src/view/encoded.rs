@@ -157,7 +157,7 @@ const MAX_STARTS: usize = 8;
 /// The next run of letters of base64 from `from` on that is long enough, without padding.
 fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     let (words, _) = text.as_chunks::<WORD>();
-    let mut word = from.next_multiple_of(WORD) / WORD;
+    let mut word = from.div_ceil(WORD);
     while let Some(block) = words.get(word..).filter(|words| !words.is_empty()) {
         let (letters, len) = match block.first_chunk::<BLOCK>() {
             Some(block) => (which_may_be_run(block), BLOCK),
@@ -176,7 +176,7 @@ fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
         if len >= MIN_RUN {
             return Some(start..start + len);
         }
-        word = (start + len).max(at + 1).next_multiple_of(WORD) / WORD;
+        word = (start + len).max(at + 1).div_ceil(WORD);
     }
     None
 }
