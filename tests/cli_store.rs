@@ -108,11 +108,17 @@ fn the_catalog_is_rebuilt_by_one_command() {
     here.run(&["shred", "acme", "ex-2", "--yes"]).ok();
     let before = here.json(&["captures", "acme"]);
     let catalog = here.0.path().join("oubliette-data/catalog.sqlite");
-    let catalog = rusqlite::Connection::open(catalog).unwrap();
-    for table in ["captures", "exchanges", "accounts"] {
-        catalog.execute(&format!("DELETE FROM {table}"), ()).unwrap();
+    let hours = || {
+        let catalog = rusqlite::Connection::open(&catalog).unwrap();
+        let count = "SELECT count(*) FROM active_hours WHERE due > hour";
+        catalog.query_row(count, (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_ne!(hours(), 0, "what was captured a moment ago");
+    let open = rusqlite::Connection::open(&catalog).unwrap();
+    for table in ["captures", "exchanges", "active_hours", "accounts"] {
+        open.execute(&format!("DELETE FROM {table}"), ()).unwrap();
     }
-    drop(catalog);
+    drop(open);
     assert_ne!(here.run(&["captures", "acme"]).code, Some(0));
 
     let steps = here.json(&["catalog", "rebuild"]);
@@ -120,6 +126,7 @@ fn the_catalog_is_rebuilt_by_one_command() {
     let count = |name: &str| last[name].as_u64().unwrap();
     assert_eq!((count("total"), count("done"), count("entered")), (3, 3, 2), "{last}");
     assert_eq!((count("forgotten"), count("accounts"), count("unreadable")), (1, 1, 0), "{last}");
+    assert_ne!(hours(), 0, "expiry comes by for what was entered again");
     let after = here.json(&["captures", "acme"]);
     let of = |rows: &[Value], id: &str| rows.iter().find(|row| row["exchange"] == id).cloned();
     for id in ["ex-1", "ex-3"] {

@@ -75,8 +75,8 @@ impl Matcher {
         };
         let window = haystack.get(start..start + shape.len());
         let fits = |window: &[u8]| shape.iter().zip(window).all(|(set, &b)| set.contains(b));
-        window.is_some_and(fits)
-            && (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
+        (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
+            && window.is_some_and(fits)
             && (self.boundary != Boundary::Name || self.boundary.admits_start(haystack, start))
     }
 
