@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod import;
 mod keys;
+mod long_work;
 mod redact;
 mod reredact;
 mod rules;

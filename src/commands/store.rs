@@ -1,18 +1,15 @@
 //! `oubliette store …` and `oubliette catalog rebuild`.
 
-use std::io::IsTerminal as _;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use oubliette_service::{Clock as _, SystemClock};
 use oubliette_store::{LifecycleRule, ObjectStore, Verdict, check_store};
-use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::long_work::{LongWork, of_total};
 use crate::cli::{CatalogCommand, Shown, StoreCommand};
-use crate::client::{Caller, with_client};
 use crate::config::Settings;
 use crate::failure::{Failure, Outcome, chain};
-use crate::output::{Column, Listing, Output, describe, note};
+use crate::output::{Column, Listing, describe, note};
 use crate::wiring;
 
 const COLUMNS: &[Column] = &[("CHECK", "/name"), ("VERDICT", "/verdict"), ("DETAIL", "/detail")];
@@ -22,8 +19,8 @@ pub(super) fn run(settings: &Settings, command: &StoreCommand) -> Result<Outcome
         StoreCommand::Init(shown) => try_out(settings, *shown, true),
         StoreCommand::Check(shown) => try_out(settings, *shown, false),
         StoreCommand::Sweep(shown) => {
-            streamed(settings, "/v1/store/sweep", *shown, |_, line| {
-                line["segments"].as_u64().unwrap_or(0)
+            of_segments(settings, "/v1/store/sweep", *shown, |bar, line| {
+                bar.set_position(line["segments"].as_u64().unwrap_or(0));
             })?;
             Ok(Outcome::Fine)
         }
@@ -32,10 +29,7 @@ pub(super) fn run(settings: &Settings, command: &StoreCommand) -> Result<Outcome
 
 pub(super) fn catalog(settings: &Settings, command: &CatalogCommand) -> Result<Outcome, Failure> {
     let CatalogCommand::Rebuild(shown) = command;
-    let last = streamed(settings, "/v1/catalog/rebuild", *shown, |bar, line| {
-        bar.set_length(line["total"].as_u64().unwrap_or(0));
-        line["done"].as_u64().unwrap_or(0)
-    })?;
+    let last = of_segments(settings, "/v1/catalog/rebuild", *shown, of_total)?;
     let bad = ["damaged", "unreadable"].iter().any(|name| last[name] != 0);
     Ok(if bad { Outcome::Problems } else { Outcome::Fine })
 }
@@ -71,67 +65,20 @@ fn try_out(settings: &Settings, shown: Shown, init: bool) -> Result<Outcome, Fai
     Ok(if bad { Outcome::Problems } else { Outcome::Fine })
 }
 
-/// Long work on the service, with a bar for whoever watches. Gives its last line.
-fn streamed(
+/// Work over all segments. Shows its last line, and gives it.
+fn of_segments(
     settings: &Settings,
     path: &str,
     shown: Shown,
-    position: impl Fn(&ProgressBar, &Value) -> u64,
+    progress: impl Fn(&ProgressBar, &Value),
 ) -> Result<Value, Failure> {
-    let bar = bar();
-    let mut out = Output::new();
-    let mut last = Value::Null;
-    with_client(settings, async |client| {
-        let reply = client.send(Caller::Operator, Method::POST, path, None).await?;
-        reply
-            .lines(|line| {
-                if let Some(message) = line.pointer("/error/message").and_then(Value::as_str) {
-                    return Err(Failure::failed(message));
-                }
-                let at = position(&bar, &line);
-                bar.set_position(at);
-                if shown.json {
-                    out.json(&line)?;
-                    out.flush()?;
-                }
-                last = line;
-                Ok(())
-            })
-            .await
-    })?;
-    bar.finish_and_clear();
-    if last["finished"] != true {
-        return Err(Failure::failed(
-            "the answer ended before the work did: run it again, it goes on where it stopped",
-        ));
-    }
+    let work = LongWork { path, order: None, unit: "segments" };
+    let mut last = work.follow(settings, shown, progress)?;
     if let Some(fields) = last.as_object_mut() {
         fields.remove("finished");
     }
-    out.done()?;
     if !shown.json {
         describe(&last, false)?;
     }
     Ok(last)
-}
-
-/// A progress bar for whoever watches, and none for a log file.
-fn bar() -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let style =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} segments, {per_sec}, {eta} left")
-            .expect("the template is well formed: a test builds it");
-    ProgressBar::with_draw_target(None, target).with_style(style)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_bar_can_be_built() {
-        super::bar().finish_and_clear();
-    }
 }
