@@ -45,6 +45,13 @@ impl ByteSet {
         set
     }
 
+    /// Whether the text has at `at` a byte for each of the sets, and they admit them.
+    #[inline]
+    pub(crate) fn all_admit(sets: &[Self], text: &[u8], at: usize) -> bool {
+        let text = text.get(at..at + sets.len());
+        text.is_some_and(|text| sets.iter().zip(text).all(|(set, &byte)| set.contains(byte)))
+    }
+
     pub(crate) fn union(self, other: Self) -> Self {
         Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }

@@ -73,10 +73,8 @@ impl Matcher {
             Some(shape) if start == 0 => shape,
             _ => &self.shape,
         };
-        let window = haystack.get(start..start + shape.len());
-        let fits = |window: &[u8]| shape.iter().zip(window).all(|(set, &b)| set.contains(b));
         (start == 0 || !self.forbidden_before.contains(haystack[start - 1]))
-            && window.is_some_and(fits)
+            && ByteSet::all_admit(shape, haystack, start)
             && (self.boundary != Boundary::Name || self.boundary.admits_start(haystack, start))
     }
 

@@ -314,9 +314,7 @@ impl Layer {
     /// Whether a match of the rule may go on as the text does where its literal ends.
     #[inline]
     pub(crate) fn may_go_on(&self, anchor: AnchorOf, text: &[u8], end: usize) -> bool {
-        let tail = &self.tails[anchor.tail as usize];
-        let text = text.get(end..end + tail.len());
-        text.is_some_and(|text| tail.iter().zip(text).all(|(set, &byte)| set.contains(byte)))
+        ByteSet::all_admit(&self.tails[anchor.tail as usize], text, end)
     }
 }
 
@@ -340,7 +338,7 @@ impl ReachingBuilder {
     fn add(&mut self, rule: u32, matcher: &Matcher, reach: usize) {
         self.shapes.add(rule, matcher);
         self.reach = self.reach.max(reach);
-        self.needed = self.needed.or(Some(usize::MAX)).min(Some(matcher.needed));
+        self.needed = Some(self.needed.map_or(matcher.needed, |least| least.min(matcher.needed)));
     }
 
     fn build(self) -> Reaching {

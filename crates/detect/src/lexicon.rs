@@ -10,12 +10,13 @@
 //! known by four bytes of such (*lead*).
 
 use crate::prefilter::{ROOM, Word, Words};
+use crate::words::HashBits;
 
 /// Literals, in lower case, by their words.
 #[derive(Debug, Default)]
 pub(crate) struct Lexicon {
     /// The [`gate`]s of all literals' words.
-    gates: Gates,
+    gates: HashBits,
     /// Two bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
     /// filters, 2009).
     bits: Vec<u64>,
@@ -43,14 +44,6 @@ struct Entry {
     text: u32,
     len: u16,
     offset: u16,
-}
-
-/// A set of hashes.
-#[derive(Debug, Default)]
-struct Gates {
-    bits: Vec<u64>,
-    /// How far to shift a hash for the number of a bit.
-    shift: u32,
 }
 
 /// By what a literal is known.
@@ -200,7 +193,7 @@ impl Lexicon {
         lexicon.entries.sort_unstable();
         gates.sort_unstable();
         gates.dedup();
-        lexicon.gates = Gates::new(&gates);
+        lexicon.gates = HashBits::new(&gates);
         // Two words for each hash, in at most sixteen kilobytes, half of the nearest cache.
         let log = (2 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(1, 11);
         lexicon.shift = 64 - log;
@@ -355,31 +348,12 @@ fn begun(bytes: u64, len: usize) -> u64 {
     (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
-/// The hash for [`Gates`] of a word of `len` bytes, given its first ones and any others: of the first four.
+/// The hash for [`HashBits`] of a word of `len` bytes, given its first ones and any others: of the first four.
 /// Whatever a literal is known by says these, since none that is begun has fewer.
 #[inline(always)]
 fn gate(bytes: u64, len: usize) -> u32 {
     let first = (bytes | 0x2020_2020) & KEEP[len.min(BEGUN[1])];
     (first as u32).wrapping_mul(0x9E37_79B1)
-}
-
-impl Gates {
-    /// Of these hashes, in at most eight kilobytes.
-    fn new(hashes: &[u32]) -> Self {
-        let log = (16 * hashes.len()).next_power_of_two().ilog2().clamp(6, 16);
-        let shift = 32 - log;
-        let mut bits = vec![0; 1 << (log - 6)];
-        for hash in hashes.iter().map(|hash| (hash >> shift) as usize) {
-            bits[hash / 64] |= 1 << (hash % 64);
-        }
-        Self { bits, shift }
-    }
-
-    #[inline(always)]
-    fn may_hold(&self, hash: u32) -> bool {
-        let bit = (hash >> self.shift) as usize;
-        self.bits[bit / 64] >> (bit % 64) & 1 != 0
-    }
 }
 
 /// How many letters and digits there are before anything else.

@@ -10,14 +10,39 @@ use crate::finding::Span;
 #[derive(Debug, Default)]
 pub(crate) struct WordTable {
     words: Vec<Box<[u8]>>,
-    /// A bit for each hash of the first bytes of a word.
-    bits: Vec<u64>,
-    /// How far to shift a hash for the number of a bit.
-    shift: u32,
+    /// The hashes of the words' first bytes.
+    hashes: HashBits,
     /// The numbers of the words, by the hash of their first bytes.
     by_hash: Vec<(u32, u32)>,
     /// Which numbers of first bytes there are, from 1 to [`FIRST`].
     lens: Vec<usize>,
+}
+
+/// A set of hashes in one bit for each, which may hold others too.
+#[derive(Debug, Default)]
+pub(crate) struct HashBits {
+    bits: Vec<u64>,
+    /// How far to shift a hash for the number of a bit.
+    shift: u32,
+}
+
+impl HashBits {
+    /// Of these hashes: one bit in sixteen set, in at most eight kilobytes.
+    pub(crate) fn new(hashes: &[u32]) -> Self {
+        let log = (16 * hashes.len()).next_power_of_two().ilog2().clamp(6, 16);
+        let shift = 32 - log;
+        let mut bits = vec![0; 1 << (log - 6)];
+        for bit in hashes.iter().map(|hash| (hash >> shift) as usize) {
+            bits[bit / 64] |= 1 << (bit % 64);
+        }
+        Self { bits, shift }
+    }
+
+    #[inline(always)]
+    pub(crate) fn may_hold(&self, hash: u32) -> bool {
+        let bit = (hash >> self.shift) as usize;
+        self.bits[bit / 64] >> (bit % 64) & 1 != 0
+    }
 }
 
 /// As many first bytes of a word are hashed, if it has as many.
@@ -30,24 +55,19 @@ impl WordTable {
         if words.is_empty() {
             return Self::default();
         }
-        // One bit in sixteen set, in at most eight kilobytes.
-        let log = (16 * words.len()).next_power_of_two().ilog2().clamp(6, 16);
-        let shift = 32 - log;
-        let mut bits = vec![0u64; 1 << (log - 6)];
         let mut by_hash = Vec::with_capacity(words.len());
         let mut lens = Vec::new();
         for (number, word) in (0u32..).zip(&words) {
             let len = word.len().min(FIRST);
             let hash = hash(first_bytes(word), len);
-            let bit = (hash >> shift) as usize;
-            bits[bit / 64] |= 1 << (bit % 64);
             by_hash.push((hash, number));
             lens.push(len);
         }
         by_hash.sort_unstable();
         lens.sort_unstable();
         lens.dedup();
-        Self { words, bits, shift, by_hash, lens }
+        let hashes: Vec<u32> = by_hash.iter().map(|&(hash, _)| hash).collect();
+        Self { hashes: HashBits::new(&hashes), words, by_hash, lens }
     }
 
     /// The words that start in `from..until`, wherever they end, in order of their starts.
@@ -96,8 +116,7 @@ impl WordTable {
             };
             for &len in &self.lens {
                 let hash = hash(first, len);
-                let bit = (hash >> self.shift) as usize;
-                if self.bits[bit / 64] & 1 << (bit % 64) != 0 {
+                if self.hashes.may_hold(hash) {
                     self.look(haystack, at, hash, &mut found);
                 }
             }

@@ -81,16 +81,8 @@ impl Ways {
                 continue;
             }
             match nfa.state(id) {
-                State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
-                State::Sparse(sparse) => {
-                    sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
-                }
-                State::Dense(dense) => {
-                    for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
-                        if to != StateID::ZERO {
-                            over(byte, byte, to);
-                        }
-                    }
+                state @ (State::ByteRange { .. } | State::Sparse(_) | State::Dense(_)) => {
+                    transitions(state, &mut over);
                 }
                 State::Look { look: Look::Start, .. } if !at_start => {}
                 State::Look { next, .. } | State::Capture { next, .. } => places.push(*next),
@@ -104,6 +96,24 @@ impl Ways {
         next.dedup();
         std::mem::swap(places, next);
         Some(set)
+    }
+}
+
+/// Calls `over` with each stretch of bytes that leads on from a state, and where to.
+pub(super) fn transitions(state: &State, mut over: impl FnMut(u8, u8, StateID)) {
+    match state {
+        State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
+        State::Sparse(sparse) => {
+            sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
+        }
+        State::Dense(dense) => {
+            for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
+                if to != StateID::ZERO {
+                    over(byte, byte, to);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

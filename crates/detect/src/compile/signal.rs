@@ -9,6 +9,7 @@ use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind};
 
+use super::shape::transitions;
 use crate::prefilter::{DIGIT_RUN, Separated, TOKEN_RUN, is_token_byte};
 
 /// How far behind the start of every match a run of digits begins at most; `None` if a match may have
@@ -55,16 +56,8 @@ pub(super) fn digit(nfa: &NFA, reach: usize) -> Option<usize> {
             }
         };
         match nfa.state(id) {
-            State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
-            State::Sparse(sparse) => {
-                sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
-            }
-            State::Dense(dense) => {
-                for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
-                    if to != StateID::ZERO {
-                        over(byte, byte, to);
-                    }
-                }
+            state @ (State::ByteRange { .. } | State::Sparse(_) | State::Dense(_)) => {
+                transitions(state, &mut over);
             }
             State::Look { next, .. } | State::Capture { next, .. } => ways.push((*next, 0)),
             State::Union { alternates } => ways.extend(alternates.iter().map(|&to| (to, 0))),
@@ -176,16 +169,8 @@ fn walk<S: Copy + Ord>(
                 }
             };
             match nfa.state(id) {
-                State::ByteRange { trans } => over(trans.start, trans.end, trans.next),
-                State::Sparse(sparse) => {
-                    sparse.transitions.iter().for_each(|t| over(t.start, t.end, t.next));
-                }
-                State::Dense(dense) => {
-                    for (byte, &to) in (0..=255u8).zip(dense.transitions.iter()) {
-                        if to != StateID::ZERO {
-                            over(byte, byte, to);
-                        }
-                    }
+                state @ (State::ByteRange { .. } | State::Sparse(_) | State::Dense(_)) => {
+                    transitions(state, &mut over);
                 }
                 State::Look { next, .. } | State::Capture { next, .. } => ways.push((*next, state)),
                 State::Union { alternates } => {

@@ -143,8 +143,7 @@ impl Windows {
         while bits != 0 {
             for &number in &self.buckets[bits.trailing_zeros() as usize] {
                 let sets = &self.windows[number as usize].0;
-                if sets.len() <= len && sets.iter().zip(text).all(|(set, &byte)| set.contains(byte))
-                {
+                if ByteSet::all_admit(sets, text, 0) {
                     found(number);
                 }
             }
