@@ -1,6 +1,7 @@
 //! From bytes to texts: finds the documents of a body, their strings and numbers, the JSON inside
 //! strings, the deltas that belong together, and what is no text: attachments, vectors, ciphertext.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
@@ -280,6 +281,8 @@ struct Leaves<'p> {
     /// Whether the document is a request, response or event itself, and not data inside one.
     outer: bool,
     truncated: bool,
+    /// Whether the document may go on, being part of a stream that is read in parts.
+    goes_on: bool,
     /// How many keys there are.
     keys: usize,
     /// The node they are leaves of.
@@ -387,7 +390,8 @@ impl<'b, 'p> Explorer<'b, 'p> {
         // A stream within a stream is whole where it is.
         let Some(carried) = self.out.carried.as_ref().filter(|_| at.depth == 0) else {
             let node = self.out.reading.add_joined(parts, written, spaced, field);
-            return self.open(node, &at);
+            self.open(node, &at);
+            return;
         };
         let memory = carried.channels.get(&key);
         let known = memory.is_some();
@@ -395,14 +399,14 @@ impl<'b, 'p> Explorer<'b, 'p> {
         if let Some(opening) = memory.and_then(|memory| memory.opening.clone()) {
             let before = opening.len();
             let node = self.out.reading.add_joined_to(&opening, parts, written, spaced, field);
-            if self.open_json(node, &at) {
+            if self.open_json(node, &at).is_some() {
                 return self.out.channels.push(Channel { key, node, before, json: true });
             }
             self.out.reading.set_kind(node, Kind::Container);
         }
         let before = tail.len();
         let node = self.out.reading.add_joined_to(&tail, parts, written, spaced, field);
-        let json = !known && self.open_json(node, &at);
+        let json = !known && self.open_json(node, &at).is_some();
         if !json {
             self.open_text(node, &at);
         }
@@ -700,7 +704,9 @@ impl<'b, 'p> Explorer<'b, 'p> {
                             self.out.reading.set_kind(joined, Kind::Container);
                             documents.push(leaves);
                         }
-                        _ => self.open(joined, at),
+                        _ => {
+                            self.open(joined, at);
+                        }
                     }
                 }
             }
@@ -779,6 +785,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
             outer: at.depth == 0,
             paths,
             names: self.names,
+            goes_on: self.out.carried.is_some(),
             ..Leaves::default()
         };
         let lexed = json::lex(&self.out.reading.text(node)[range.clone()], &mut leaves);
@@ -841,8 +848,12 @@ impl<'b, 'p> Explorer<'b, 'p> {
                     }
                     Role::Delta { likeness, escaped, place } => {
                         // Documents that are no events may be whole messages, which only look like parts.
-                        if likeness == Likeness::Guessed || document.deltas != Some(true) {
-                            self.string(parent, raw.clone(), escaped, leaf.field, at);
+                        let is_guess = likeness == Likeness::Guessed;
+                        let is_whole = (is_guess || document.deltas != Some(true))
+                            && self.string(parent, raw.clone(), escaped, leaf.field, at);
+                        // What is a document by itself goes on nowhere: joined with others it would be prose.
+                        if is_guess && is_whole {
+                            continue;
                         }
                         (place.stream(&document.identities), place, false, Copies::default())
                     }
@@ -902,6 +913,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
         }
     }
 
+    /// A string; `true` if it is a document, or several.
     fn string(
         &mut self,
         parent: NodeId,
@@ -909,9 +921,9 @@ impl<'b, 'p> Explorer<'b, 'p> {
         escaped: bool,
         field: Option<Stretch>,
         at: &At,
-    ) {
+    ) -> bool {
         let node = self.out.reading.add_json_string(parent, raw, escaped, field);
-        self.open(node, at);
+        self.open(node, at)
     }
 
     /// A field of ciphertext: set aside if it is that, and text like any other if it is not.
@@ -939,11 +951,17 @@ impl<'b, 'p> Explorer<'b, 'p> {
         self.open(node, at);
     }
 
-    /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
-    fn open(&mut self, node: NodeId, at: &At) {
-        if !self.open_json(node, at) && !self.open_stream(node, at) {
+    /// Looks into a text: JSON inside it makes it a container, attachments are set aside. `true` if it is a document,
+    /// or several.
+    fn open(&mut self, node: NodeId, at: &At) -> bool {
+        if let Some(lexed) = self.open_json(node, at) {
+            return lexed == Lexed::Whole;
+        }
+        let streams = self.open_stream(node, at);
+        if !streams {
             self.open_text(node, at);
         }
+        streams
     }
 
     /// Looks for a stream inside a text, as logs keep answers that were streamed: events or lines of JSON.
@@ -973,10 +991,10 @@ impl<'b, 'p> Explorer<'b, 'p> {
     }
 
     /// Looks for JSON inside a text, which makes it a container.
-    fn open_json(&mut self, node: NodeId, at: &At) -> bool {
+    fn open_json(&mut self, node: NodeId, at: &At) -> Option<Lexed> {
         let text = self.out.reading.text(node);
         if at.depth >= MAX_STRINGS || !opens_document(text) {
-            return false;
+            return None;
         }
         let whole = 0..text.len();
         let (lexed, leaves) = self.lex(node, &whole, None, &at.deeper());
@@ -984,11 +1002,11 @@ impl<'b, 'p> Explorer<'b, 'p> {
         // with a bracket.
         let cut = lexed == Lexed::Truncated && leaves.keys > 0;
         if lexed != Lexed::Whole && !cut {
-            return false;
+            return None;
         }
         self.out.reading.set_kind(node, Kind::Container);
         self.documents(vec![leaves], &at.deeper());
-        true
+        Some(lexed)
     }
 
     /// Looks for attachments in a text.
@@ -1144,7 +1162,7 @@ impl Visit for Leaves<'_> {
         let text = path.slice(&raw);
         let role = if field::is_number(path, text) {
             Role::Number
-        } else if field::is_opaque(path, self.kind_of(path)) {
+        } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
             Role::Opaque { escaped }
         } else if let Some(count) = field::embedding_in_base64(path, text) {
             Role::Vector { what: Disguise::Embedding, count, base64: true }
@@ -1184,7 +1202,9 @@ impl Visit for Leaves<'_> {
         {
             self.ids.insert(object, raw.clone());
         }
-        if raw.len() >= SHORTEST_NUMBER && is_number {
+        // One at the very end of what there is may go on.
+        let is_long = raw.len() >= SHORTEST_NUMBER || (self.goes_on && path.ends_with(&raw));
+        if is_long && is_number {
             self.add(path, raw, Role::Number);
         }
     }
@@ -1244,15 +1264,15 @@ impl Leaves<'_> {
             let identity = self.identities.entry(object).or_default();
             identity.extend_from_slice(name);
             identity.push(b'=');
-            identity.extend_from_slice(value);
+            identity.extend_from_slice(&value);
             identity.push(0);
         }
     }
 
     /// The `type` of the object around a value, if it stands before it.
-    fn kind_of<'h>(&self, path: &'h Path<'_>) -> Option<&'h [u8]> {
+    fn kind_of<'h>(&self, path: &'h Path<'_>) -> Option<Cow<'h, [u8]>> {
         let (object, range) = self.kind.as_ref()?;
-        (path.object() == Some(*object)).then(|| path.slice(range))
+        (path.object() == Some(*object)).then(|| json::decode(path.slice(range)).text)
     }
 
     fn decide(&self, path: &Path<'_>) -> Option<Decision> {

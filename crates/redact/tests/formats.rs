@@ -109,6 +109,18 @@ fn values_go_where_each_format_has_them() {
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"jo@exa\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"mple.com\"}}]}\n\n",
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"\"}}]}\n\n",
         ),
+        // What tells streams apart may be escaped in one event and not in the next.
+        (
+            "text/event-stream",
+            "data: {\"type\":\"x.delta\",\"item_id\":\"i\\u0074\",\"delta\":\"jo@exa\"}\n\ndata: {\"type\":\"x\\u002edelta\",\"item_id\":\"it\",\"delta\":\"mple.com\"}\n\n",
+            "data: {\"type\":\"x.delta\",\"item_id\":\"i\\u0074\",\"delta\":\"<EMAIL_ADDRESS_1>\"}\n\ndata: {\"type\":\"x\\u002edelta\",\"item_id\":\"it\",\"delta\":\"\"}\n\n",
+        ),
+        // What is JSON by itself is not joined with the next, where a line end would be a letter.
+        (
+            "text/event-stream",
+            "data: {\"output\":[{\"arguments\":\"{\\\"a\\\":\\\"so\\\\njo@example.com\\\"}\"},{\"arguments\":\"{}\"}]}\n\n",
+            "data: {\"output\":[{\"arguments\":\"{\\\"a\\\":\\\"so\\\\n<EMAIL_ADDRESS_1>\\\"}\"},{\"arguments\":\"{}\"}]}\n\n",
+        ),
         // Numbers in protobuf's JSON are strings, and readers take nothing else there.
         (
             JSON,
