@@ -867,9 +867,13 @@ impl<'b, 'p> Explorer<'b, 'p> {
                         continue;
                     }
                     Role::Token { place, spaced } => {
-                        let copies = document.copies(&place);
+                        let mut copies = document.copies(&place);
                         if spaced {
-                            self.string(parent, raw.clone(), false, leaf.field, at);
+                            let text = &self.out.reading.text(parent)[raw.clone()];
+                            let escaped = memchr::memchr(b'\\', text).is_some();
+                            self.string(parent, raw.clone(), escaped, leaf.field, at);
+                            // It counts the stretches, and is no token's.
+                            copies.id = None;
                         }
                         // A list is a text by itself, and with what follows in a stream.
                         if document.deltas != Some(true) {
@@ -935,10 +939,10 @@ impl<'b, 'p> Explorer<'b, 'p> {
         field: Option<Stretch>,
         at: &At,
     ) {
-        let text = &self.out.reading.text(parent)[raw.clone()];
-        let is_cipher = !escaped
-            && field::looks_opaque(text)
-            && !attachment::decode(text).is_some_and(|bytes| attachment::holds_text(&bytes));
+        // Some writers escape slashes.
+        let text = json::decode(&self.out.reading.text(parent)[raw.clone()]).text;
+        let is_cipher = field::looks_opaque(&text)
+            && !attachment::decode(&text).is_some_and(|bytes| attachment::holds_text(&bytes));
         if is_cipher {
             self.out.aside.push((parent, Aside::Opaque { range: raw }));
         } else {
@@ -1160,11 +1164,14 @@ impl Visit for Leaves<'_> {
             return self.add(path, raw, Role::Forced { number: false });
         }
         let text = path.slice(&raw);
+        if field::is_trace_id(path, text) {
+            return;
+        }
         let role = if field::is_number(path, text) {
             Role::Number
         } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
             Role::Opaque { escaped }
-        } else if let Some(count) = field::embedding_in_base64(path, text) {
+        } else if let Some(count) = field::embedding_in_base64(path, text, escaped) {
             Role::Vector { what: Disguise::Embedding, count, base64: true }
         } else if self.outer && field::is_schema(path) {
             Role::Schema { escaped }

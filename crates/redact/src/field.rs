@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::json::Path;
+use crate::json::{self, Path};
 
 /// Fields of ciphertext and signatures, which only their vendor can read: kept or dropped whole.
 const OPAQUE: [&[u8]; 12] = [
@@ -48,6 +48,17 @@ pub(crate) fn is_number(path: &Path<'_>, text: &[u8]) -> bool {
     path.name().is_some_and(|name| name == b"intValue" || name == b"int64Value")
         && !digits.is_empty()
         && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the string at this path names a trace or a span, as OTLP writes it: hexadecimal of a fixed length. One in a
+/// hundred thousand happens to be the number of a card, and who reads it takes nothing else.
+pub(crate) fn is_trace_id(path: &Path<'_>, text: &[u8]) -> bool {
+    let length = match path.name() {
+        Some(b"traceId") => 32,
+        Some(b"spanId" | b"parentSpanId") => 16,
+        _ => return false,
+    };
+    text.len() == length && text.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Names under which numbers are the tokens of a text, wherever they stand.
@@ -135,12 +146,16 @@ pub(crate) fn disguise(path: &Path<'_>, array: &[u8]) -> Option<(Disguise, usize
     (named || shaped).then_some((Disguise::Embedding, count))
 }
 
-/// Whether the string at this path is an embedding: floats in base64.
-pub(crate) fn embedding_in_base64(path: &Path<'_>, text: &[u8]) -> Option<usize> {
-    let named = path.name().is_some_and(|name| EMBEDDINGS[..3].contains(&name));
+/// Whether the raw string at this path is an embedding: floats in base64.
+pub(crate) fn embedding_in_base64(path: &Path<'_>, raw: &[u8], escaped: bool) -> Option<usize> {
+    if !path.name().is_some_and(|name| EMBEDDINGS[..3].contains(&name)) {
+        return None;
+    }
+    // Some writers escape slashes.
+    let text = if escaped { json::decode(raw).text } else { raw.into() };
     let base64 = text.len() >= SHORTEST_EMBEDDING * 4
         && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
-    (named && base64 && !text.starts_with(b"REMOVED/")).then_some(text.len() / 4 * 3 / 4)
+    (base64 && !text.starts_with(b"REMOVED/")).then_some(text.len() / 4 * 3 / 4)
 }
 
 /// Whether a value belongs to the request or response itself, not to something inside.

@@ -6,6 +6,7 @@
 //! the bytes of the body, and so are replacements: that is how `\u0040` cut between two deltas of a
 //! tool call can be found as `@` and replaced where it lies.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -209,7 +210,7 @@ impl<'b> Reading<'b> {
     }
 
     /// Adds what several stretches of other nodes join to as one node, with their escapes undone and, if
-    /// `spaced`, a space between them. Before them stands a text that is in no node. The field is one of the
+    /// `spaced`, a space between them where there is none. Before them stands a text that is in no node. The field is one of the
     /// first stretch's node.
     pub(crate) fn add_joined_to(
         &mut self,
@@ -225,27 +226,24 @@ impl<'b> Reading<'b> {
         let spaces = usize::from(spaced) * stretches.len();
         text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum::<usize>() + spaces);
         for Part { node, range, copies } in stretches.iter().cloned() {
-            if spaced && !text.is_empty() {
-                text.push(b' ');
-            }
-            let start = text.len();
             let source = &self.text(node)[range.clone()];
-            let coding = match written {
-                Written::Plain => {
-                    text.extend_from_slice(source);
-                    Coding::Plain
-                }
+            let (decoded, coding) = match written {
+                Written::Plain => (Cow::Borrowed(source), Coding::Plain),
                 Written::Json => {
                     let decoded = decode(source);
-                    text.extend_from_slice(&decoded.text);
-                    Coding::Json(decoded.map)
+                    (decoded.text, Coding::Json(decoded.map))
                 }
                 Written::Form => {
                     let decoded = form::decode(source);
-                    text.extend_from_slice(&decoded.text);
-                    Coding::Form(decoded.map)
+                    (decoded.text, Coding::Form(decoded.map))
                 }
             };
+            let is_space = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+            if spaced && !is_space(text.last()) && !is_space(decoded.first()) {
+                text.push(b' ');
+            }
+            let start = text.len();
+            text.extend_from_slice(&decoded);
             pieces.push(Piece {
                 start,
                 len: text.len() - start,
