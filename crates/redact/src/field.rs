@@ -310,6 +310,22 @@ const COMMON: [&str; 99] = [
     "value",
 ];
 
+/// What stands in nearly every body in fields of these names, by field.
+const VALUES: [(&str, &str); 12] = [
+    ("role", "user"),
+    ("role", "assistant"),
+    ("role", "system"),
+    ("role", "tool"),
+    ("type", "text"),
+    ("type", "message"),
+    ("type", "function"),
+    ("type", "input_text"),
+    ("type", "output_text"),
+    ("object", "chat.completion"),
+    ("object", "chat.completion.chunk"),
+    ("finish_reason", "stop"),
+];
+
 /// Where each of the common names is, by its first and last letter and its length: nearly every key of nearly every
 /// event is asked for, and few need to be compared with more than one.
 static SLOTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -339,6 +355,17 @@ impl CleanNames {
         slot.iter().map(|&at| usize::from(at)).find(|&at| COMMON[at].as_bytes() == text)
     }
 
+    /// The number of a common name, or of a text that is common in a field of this name.
+    pub(crate) fn number_in(field: Option<&str>, text: &[u8]) -> Option<usize> {
+        let Some(field) = field else { return Self::number(text) };
+        let values = VALUES.iter().position(|(name, _)| *name == field)?;
+        let value = VALUES[values..]
+            .iter()
+            .take_while(|(name, _)| *name == field)
+            .position(|(_, value)| value.as_bytes() == text)?;
+        Some(COMMON.len() + values + value)
+    }
+
     /// Whether a text is a common name that is known to hold nothing.
     pub(crate) fn holds(&self, text: &[u8]) -> bool {
         !self.0.is_empty() && Self::number(text).is_some_and(|number| self.knows(number))
@@ -349,7 +376,7 @@ impl CleanNames {
     }
 
     pub(crate) fn learn(&mut self, number: usize) {
-        self.0.resize(COMMON.len(), false);
+        self.0.resize(COMMON.len() + VALUES.len(), false);
         self.0[number] = true;
     }
 }
@@ -369,5 +396,11 @@ mod tests {
         names.learn(number);
         assert!(names.knows(number) && !names.knows(number + 1));
         assert_eq!(CleanNames::number(b"marta"), None);
+        for (at, (field, value)) in VALUES.iter().enumerate() {
+            let number = CleanNames::number_in(Some(field), value.as_bytes());
+            assert_eq!(number, Some(COMMON.len() + at));
+        }
+        assert_eq!(CleanNames::number_in(Some("role"), b"text"), None);
+        assert_eq!(CleanNames::number_in(None, b"model"), Some(number));
     }
 }

@@ -90,6 +90,7 @@ mod pseudonyms;
 mod reading;
 mod redactor;
 mod report;
+mod settled;
 mod sse;
 mod stream;
 mod surrogate;

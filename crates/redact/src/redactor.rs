@@ -37,7 +37,7 @@ use crate::utf16::{self, Utf16};
 #[derive(Clone)]
 pub struct Redactor {
     pool: Arc<Pool>,
-    policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Redactor {
@@ -51,6 +51,16 @@ impl Redactor {
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
         self.pool.rules()
+    }
+
+    /// The digest of the rules, in hex.
+    pub(crate) fn digest(&self) -> &str {
+        self.pool.digest()
+    }
+
+    /// Whether the standard rules are in force and no others.
+    pub(crate) fn is_standard(&self) -> bool {
+        self.pool.is_standard()
     }
 
     /// The policy in force.
@@ -154,7 +164,7 @@ impl Redactor {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor")
-            .field("rules", &self.rules().digest().to_string())
+            .field("rules", &self.digest())
             .field("policy", &self.policy)
             .finish()
     }
@@ -182,10 +192,10 @@ pub struct BodyExplanation {
 
 /// Redacts the bodies of one exchange, the request first.
 pub struct ExchangeRedactor {
-    redactor: Redactor,
+    pub(crate) redactor: Redactor,
     paths: Paths,
-    scanner: Lent,
-    pseudonyms: Pseudonyms,
+    pub(crate) scanner: Lent,
+    pub(crate) pseudonyms: Pseudonyms,
     memo: Memo,
 }
 
@@ -219,7 +229,7 @@ impl ExchangeRedactor {
         let plain = Plain::of(&body, &policy)?;
         let bytes = plain.bytes(&body);
         let mut report = Report {
-            rule_set: self.redactor.rules().digest().to_string(),
+            rule_set: self.redactor.digest().to_owned(),
             decoded_from: plain
                 .decoded
                 .is_some()
@@ -250,30 +260,27 @@ impl ExchangeRedactor {
                 changed = None;
             }
             match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
-                Some(Changed { body, places }) => {
-                    current = Some(Zeroizing::new(body));
-                    changed = places;
+                Some(next) => {
+                    current = Some(Zeroizing::new(next.body));
+                    changed = next.places;
+                    if !next.settled {
+                        continue;
+                    }
                 }
-                None => {
-                    let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
-                    // Text that was taken out may leave too little of it: what would be an
-                    // attachment the next time, or a text of another kind, is an attachment now.
-                    let other = plain.text.is_none() && plain.is_utf16(&redacted, &body);
-                    let redacted = if other || is_media(&redacted, plain.hint) {
-                        attached(&policy, &redacted, body.content_type(), &mut report)
-                    } else {
-                        std::mem::take(&mut *redacted)
-                    };
-                    return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
-                }
+                None => {}
             }
+            let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
+            // Text that was taken out may leave too little of it: what would be an
+            // attachment the next time, or a text of another kind, is an attachment now.
+            let other = plain.text.is_none() && plain.is_utf16(&redacted, &body);
+            let redacted = if other || is_media(&redacted, plain.hint) {
+                attached(&policy, &redacted, body.content_type(), &mut report)
+            } else {
+                std::mem::take(&mut *redacted)
+            };
+            return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
         }
         Err(RedactError::new(RedactErrorKind::Unsettled))
-    }
-
-    /// The rules in force.
-    pub(crate) fn rules(&self) -> &RuleSet {
-        self.redactor.rules()
     }
 
     /// The policy in force.
@@ -339,21 +346,23 @@ impl ExchangeRedactor {
             Some(field) => matches!(field, "key" | "name") || is_identity(field.as_bytes(), true),
         });
         let placed = hits.placed(reading, false);
-        let edits = self.edits(explored, placed, reading.body().len(), first, report);
-        (!edits.is_empty() || explored.loses_tail).then(|| match explored.format {
-            Format::EventStream => {
-                Changed { body: event_stream::rebuild(reading.body(), &edits), places: None }
-            }
-            Format::Otlp => Changed { body: otlp::rebuild(reading.body(), &edits), places: None },
-            _ => Changed {
-                body: apply(reading.body(), &edits),
-                places: (!renamed).then(|| written(&edits)),
-            },
+        let by_text = self.edits(explored, placed, reading.body().len(), first, report);
+        let settled = !renamed && self.settles(explored, &by_text);
+        let own: Vec<NodeId> = by_text.keys().copied().collect();
+        let edits = reading.edits_of_body(by_text);
+        let settled = settled && !Self::reaches_others(explored, &own, &edits);
+        (!edits.is_empty() || explored.loses_tail).then(|| {
+            let (body, places) = match explored.format {
+                Format::EventStream => (event_stream::rebuild(reading.body(), &edits), None),
+                Format::Otlp => (otlp::rebuild(reading.body(), &edits), None),
+                _ => (apply(reading.body(), &edits), (!renamed).then(|| written(&edits))),
+            };
+            Changed { body, places, settled }
         })
     }
 
-    /// What is to be done to a body for what was found in it, and for what is no text, up to an offset. Learns
-    /// the values and counts them.
+    /// What is to be done to the texts of a body for what was found in them, and for what is no text, up to an offset.
+    /// Learns the values and counts them.
     pub(crate) fn edits(
         &mut self,
         explored: &Explored<'_>,
@@ -361,7 +370,7 @@ impl ExchangeRedactor {
         until: usize,
         first: bool,
         report: &mut Report,
-    ) -> Vec<Edit> {
+    ) -> BTreeMap<NodeId, Vec<Edit>> {
         let policy = Arc::clone(&self.redactor.policy);
         let reading = &explored.reading;
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
@@ -411,7 +420,7 @@ impl ExchangeRedactor {
                 edits.entry(*node).or_default().push(edit);
             }
         }
-        reading.edits_of_body(edits)
+        edits
     }
 }
 
@@ -420,6 +429,8 @@ struct Changed {
     body: Vec<u8>,
     /// Where it is new; `None` if everything is to be read again.
     places: Option<Vec<Range<usize>>>,
+    /// Whether nothing would be found in it.
+    settled: bool,
 }
 
 fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec<u8> {
