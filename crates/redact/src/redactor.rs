@@ -16,6 +16,7 @@ use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
 use crate::explore::{Aside, Carried, Explored, explore, explore_units};
+use crate::grpc;
 use crate::hits::{Hit, Hits};
 use crate::json::{self, Ignore, Lexed};
 use crate::media;
@@ -98,10 +99,7 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes, plain.hint) {
-            return Ok(Vec::new());
-        }
-        let explored = explore(bytes, plain.hint, &policy.paths, None);
+        let Some(explored) = self.explored(bytes, &plain) else { return Ok(Vec::new()) };
         let mut hits = Hits::default();
         hits.scan(&explored, &mut self.pool.lend(), policy, None, &mut Memo::default());
         let mut findings: Vec<_> = hits
@@ -122,6 +120,11 @@ impl Redactor {
         Ok(findings)
     }
 
+    /// A body as it is read; `None` if it is no text.
+    fn explored<'b>(&self, bytes: &'b [u8], plain: &Plain) -> Option<Explored<'b>> {
+        (!is_media(bytes, plain.hint)).then(|| explore(bytes, plain.hint, &self.policy.paths, None))
+    }
+
     /// Explains what each text of a body holds, findings and near misses, without the text. Slow: for people
     /// who look after rules. What stands behind escapes within a text is not looked at.
     ///
@@ -132,10 +135,7 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes, plain.hint) {
-            return Ok(Vec::new());
-        }
-        let explored = explore(bytes, plain.hint, &policy.paths, None);
+        let Some(explored) = self.explored(bytes, &plain) else { return Ok(Vec::new()) };
         let reading = &explored.reading;
         let mut scanner = self.pool.lend();
         let mut all = Vec::new();
@@ -230,18 +230,14 @@ impl ExchangeRedactor {
         let bytes = plain.bytes(&body);
         let mut report = Report {
             rule_set: self.redactor.digest().to_owned(),
-            decoded_from: plain
-                .decoded
-                .is_some()
-                .then(|| body.content_encoding().map(str::to_owned))
-                .flatten(),
+            decoded_from: body.content_encoding().filter(|_| plain.undone).map(str::to_owned),
             truncated: plain.truncated,
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
         if is_media(bytes, plain.hint) {
             let kept = attached(&policy, bytes, body.content_type(), &mut report);
-            return Ok(RedactedBody::new(kept, content_type, report));
+            return Ok(RedactedBody::new(plain.restore(kept), content_type, report));
         }
         let mut current: Option<Zeroizing<Vec<u8>>> = None;
         // What has not changed since it was read holds what it held then: nothing.
@@ -441,6 +437,10 @@ fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec
 struct Plain {
     /// Without `content-encoding`, where there was one.
     decoded: Option<Zeroizing<Vec<u8>>>,
+    /// Whether there was a `content-encoding`.
+    undone: bool,
+    /// Whether it is the only message of a gRPC body.
+    framed: bool,
     /// The last byte of UTF-16 that broke off within a character.
     odd: Option<u8>,
     /// In UTF-8, where it was in UTF-16.
@@ -451,14 +451,33 @@ struct Plain {
 
 impl Plain {
     fn of(body: &CapturedBody, policy: &Policy) -> Result<Self, RedactError> {
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
-        let truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
-        let decoded = decoded.map(|decoded| decoded.bytes);
+        let limit = policy.limit();
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), limit)?;
+        let mut truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
+        let mut decoded = decoded.map(|decoded| decoded.bytes);
+        let undone = decoded.is_some();
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
-        let hint = policy.format.or_else(|| Format::of(body.content_type()));
-        let text = utf16(bytes, body.content_type(), hint);
+        let content_type = body.content_type();
+        let mut hint = policy.format.or_else(|| Format::of(content_type));
+        let mut framed = false;
+        if let Some(message) = grpc::only_message(bytes, content_type) {
+            decoded = Some(Zeroizing::new(message.to_vec()));
+            framed = true;
+        } else if let Some(message) = grpc::only_compressed(bytes, content_type)
+            // Of what else it may be compressed by nothing here tells.
+            && let Ok(Some(message)) = encoding::undo(message, Some("gzip"), limit)
+        {
+            truncated |= message.truncated;
+            decoded = Some(message.bytes);
+            framed = true;
+        }
+        if framed {
+            hint = Some(Format::Otlp);
+        }
+        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let text = utf16(bytes, content_type, hint);
         let odd = bytes.last().copied().filter(|_| bytes.len() % 2 == 1);
-        Ok(Self { decoded, odd, text, hint, truncated })
+        Ok(Self { decoded, undone, framed, odd, text, hint, truncated })
     }
 
     fn is_utf16(&self, bytes: &[u8], body: &CapturedBody) -> bool {
@@ -475,6 +494,9 @@ impl Plain {
 
     /// A redacted text as the body was written.
     fn restore(&self, text: Vec<u8>) -> Vec<u8> {
+        if self.framed {
+            return grpc::framed(&Zeroizing::new(text));
+        }
         let Some((utf16, _)) = &self.text else { return text };
         let mut text = utf16.encode(&Zeroizing::new(text));
         // Half of a character that broke off.
@@ -487,6 +509,10 @@ impl Plain {
         match &self.text {
             Some((utf16, _)) => {
                 Span { start: utf16.offset(text, span.start), end: utf16.offset(text, span.end) }
+            }
+            // Behind what stands before a message.
+            None if self.framed => {
+                Span { start: span.start + grpc::PREFIX, end: span.end + grpc::PREFIX }
             }
             None => span,
         }
