@@ -219,7 +219,6 @@ async fn capture_one(service: &Oubliette, number: u64, text: String, redact: boo
 /// away: all of its rows are looked up.
 pub(crate) fn restart(criterion: &mut Criterion) {
     const RECORDS: u64 = 20_000;
-    let runtime = Runtime::new().expect("a runtime");
     let texts = Arc::new(texts(4 << 10, Density::Clean));
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
@@ -228,25 +227,28 @@ pub(crate) fn restart(criterion: &mut Criterion) {
     group.bench_function("restart", |b| {
         let dir = filled.get_or_insert_with(|| {
             let dir = tempfile::tempdir().expect("a folder");
-            let service = Arc::new(runtime.block_on(start(dir.path(), away())));
-            runtime.block_on(with_account(&service, false));
+            let life = Runtime::new().expect("a runtime");
+            let service = Arc::new(life.block_on(start(dir.path(), away())));
+            life.block_on(with_account(&service, false));
             let (ours, texts) = (Arc::clone(&service), Arc::clone(&texts));
-            clients(&runtime, 50, RECORDS / 50, 0, move |number| {
+            clients(&life, 50, RECORDS / 50, 0, move |number| {
                 let text = texts[(number % BODIES) as usize].clone();
                 let service = Arc::clone(&ours);
                 async move { capture_one(&service, number, text, false).await }
             });
-            let closed = runtime.block_on(service.close(Duration::ZERO)).expect("closes");
+            let closed = life.block_on(service.close(Duration::ZERO)).expect("closes");
             assert!(closed.segments > 0, "they wait here");
             dir
         });
         b.iter_custom(|times| {
             (0..times)
                 .map(|_| {
+                    // With a runtime of its own, which ends with all that holds the folder.
+                    let life = Runtime::new().expect("a runtime");
                     let begun = std::time::Instant::now();
-                    let service = runtime.block_on(start(dir.path(), away()));
+                    let service = life.block_on(start(dir.path(), away()));
                     let took = begun.elapsed();
-                    let closed = runtime.block_on(service.close(Duration::ZERO)).expect("closes");
+                    let closed = life.block_on(service.close(Duration::ZERO)).expect("closes");
                     assert!(closed.segments > 0, "they wait here still");
                     took
                 })
