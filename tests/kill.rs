@@ -1,4 +1,4 @@
-//! `kill -9` under load: what was acknowledged is there, what was shredded is not.
+//! `kill -9` and power failures under load: what was acknowledged is there, what was shredded is not.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,10 +14,13 @@ use std::thread;
 use std::time::Duration;
 
 use reqwest::Method;
-use support::{Account, Sidecar, assert_nowhere};
+use support::{Account, Mounted, Sidecar, assert_nowhere, wait_until};
 
 /// As often as the process is killed.
 const KILLS: usize = 50;
+
+/// As often as its disk fails under it.
+const POWER_FAILURES: usize = 12;
 
 /// Clients that capture at the same time.
 const WRITERS: usize = 4;
@@ -33,37 +36,76 @@ struct Known {
     gone: BTreeSet<String>,
 }
 
+/// Segments that are small and soon finished, so that files of the spool come and go all the time.
+const SETTINGS: [&str; 2] = ["spool.segment_bytes=256KiB", "spool.max_age=1s"];
+
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_shredded_returns() {
-    let mut sidecar = Sidecar::start(&["spool.segment_bytes=256KiB", "spool.max_age=1s"], &[]);
+    let mut sidecar = Sidecar::start(&SETTINGS, &[]);
+    survives(&mut sidecar, KILLS, Sidecar::kill, |_| {});
+    sidecar.stop();
+    assert_nowhere(&[sidecar.folder()], &[VALUE]);
+}
+
+#[test]
+fn nor_when_the_power_goes() {
+    let Some(disk) = Mounted::new(128) else { return };
+    let settings = [&SETTINGS[..], &["spool.min_free_bytes=0"]].concat();
+    let mut sidecar = Sidecar::start_in(&disk.path(), &settings, &[]);
+    // What was not synced is lost; the process hears of nothing but errors.
+    let fail = |_: &mut Sidecar| disk.abort();
+    let restore = |sidecar: &mut Sidecar| {
+        sidecar.kill();
+        disk.remount();
+    };
+    survives(&mut sidecar, POWER_FAILURES, fail, restore);
+    sidecar.stop();
+    assert_nowhere(&[sidecar.folder()], &[VALUE]);
+}
+
+/// Puts a sidecar under load, ends that so many times, and looks each time whether all is as it was told.
+fn survives(
+    sidecar: &mut Sidecar,
+    times: usize,
+    end: impl Fn(&mut Sidecar),
+    before_restart: impl Fn(&mut Sidecar),
+) {
     let account = sidecar.account("acme");
     account.grant_everything();
     let known = Mutex::new(Known::default());
-    // A fixed walk through the moments at which it dies: a failure can be run again.
+    // A fixed walk through the moments at which it ends: a failure can be run again.
     let mut moment = 1_u64;
-    for kill in 0..KILLS {
+    for life in 0..times {
         let stop = AtomicBool::new(false);
+        let so_far = {
+            let known = known.lock().unwrap();
+            known.kept.len() + known.gone.len()
+        };
         thread::scope(|scope| {
             for writer in 0..WRITERS {
                 let (account, known, stop) = (&account, &known, &stop);
-                scope.spawn(move || write(account, known, stop, &format!("{kill}-{writer}")));
+                scope.spawn(move || write(account, known, stop, &format!("{life}-{writer}")));
             }
             scope.spawn(|| shred(&account, &known, &stop));
             moment = moment
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
             thread::sleep(Duration::from_millis(5 + (moment >> 33) % 150));
-            sidecar.kill();
+            // A busy machine has not come to anything by then.
+            wait_until("some load", Duration::from_secs(60), || {
+                let known = known.lock().unwrap();
+                let (kept, gone) = (known.kept.len(), known.gone.len());
+                (kept + gone > so_far && gone > life / 2).then_some(())
+            });
+            end(sidecar);
             stop.store(true, Ordering::Relaxed);
         });
+        before_restart(sidecar);
         sidecar.restart();
-        check(&account, &known.lock().unwrap(), &format!("{kill}-"));
+        check(&account, &known.lock().unwrap(), &format!("{life}-"));
     }
     let known = known.into_inner().unwrap();
-    assert!(known.kept.len() > KILLS && known.gone.len() > KILLS / 2, "there was no load");
     check(&account, &known, "");
-    sidecar.stop();
-    assert_nowhere(&[sidecar.folder()], &[VALUE]);
 }
 
 /// Captures until the server is gone.

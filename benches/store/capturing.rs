@@ -16,6 +16,7 @@ use oubliette_store::{MemoryStore, ObjectStore, list_all};
 use tokio::runtime::Runtime;
 
 use crate::bound::Bound;
+use crate::reading::away;
 use crate::run::{Run, clients};
 use crate::support::{Density, chat_request_of};
 use crate::{NOON, class, open, redacted, seal};
@@ -23,8 +24,8 @@ use crate::{NOON, class, open, redacted, seal};
 /// As many as there are different bodies; each is met again and again.
 const BODIES: u64 = 64;
 
-/// Lengths of bodies: a short chat, and one with some history or a document in it.
-const LENGTHS: [(&str, usize); 2] = [("4k", 4 << 10), ("32k", 32 << 10)];
+/// Lengths of bodies: a short chat, one with some history or a document in it, and an agent at work.
+const LENGTHS: [(&str, usize); 3] = [("4k", 4 << 10), ("32k", 32 << 10), ("128k", 128 << 10)];
 
 fn texts(len: usize, density: Density) -> Vec<String> {
     (0..BODIES).map(|seed| chat_request_of(len, density, seed).0).collect()
@@ -43,17 +44,20 @@ pub(crate) fn durable(criterion: &mut Criterion) {
             let dir = tempfile::tempdir().expect("a folder");
             let bound = lower_bound(&mut group, name, count, dir.path(), &texts);
 
-            let memory = Arc::new(MemoryStore::new());
-            let spool = Arc::new(runtime.block_on(open(dir.path(), Arc::clone(&memory) as _)));
-            let location = runtime
-                .block_on(spool.append(seal(&mut Sealer::new(), &bodies[0], 0), class()))
-                .expect("appends");
-            assert!(runtime.block_on(spool.read(&location)).is_ok());
+            let mut begun = None;
             let (mut run, mut next) = (Run::default(), 1);
             group.throughput(Throughput::Elements(count.into()));
             group.bench_function(BenchmarkId::new("durable", format!("{name}/{count}")), |b| {
+                let (_, spool) = begun.get_or_insert_with(|| {
+                    let memory = Arc::new(MemoryStore::new());
+                    let spool = runtime.block_on(open(dir.path(), Arc::clone(&memory) as _));
+                    let first = seal(&mut Sealer::new(), &bodies[0], 0);
+                    let location = runtime.block_on(spool.append(first, class())).expect("appends");
+                    assert!(runtime.block_on(spool.read(&location)).is_ok());
+                    (memory, Arc::new(spool))
+                });
                 b.iter_custom(|times| {
-                    let (spool, bodies) = (Arc::clone(&spool), Arc::clone(&bodies));
+                    let (spool, bodies) = (Arc::clone(spool), Arc::clone(&bodies));
                     let round = clients(&runtime, count, times, next, move |number| {
                         let (spool, bodies) = (Arc::clone(&spool), Arc::clone(&bodies));
                         async move {
@@ -68,6 +72,7 @@ pub(crate) fn durable(criterion: &mut Criterion) {
                     run.add(round)
                 });
             });
+            let Some((memory, spool)) = begun else { continue }; // left out by a filter
             let flushed = runtime.block_on(spool.close(Duration::from_secs(60))).expect("closes");
             assert_eq!(flushed.left, 0);
             let stored = stored(&runtime, &memory);
@@ -106,9 +111,6 @@ fn stored(runtime: &Runtime, store: &MemoryStore) -> (u64, u64) {
 }
 
 fn report(what: &str, name: &str, count: u32, run: &Run, bound: &Run, stored: (u64, u64)) {
-    if run.bodies == 0 {
-        return; // left out by a filter
-    }
     let (segments, bytes) = stored;
     let per_core = 100.0 * bound.cpu_each().as_secs_f64() / run.cpu_each().as_secs_f64();
     eprintln!("{what}/{name}/{count}: {run}");
@@ -119,16 +121,26 @@ fn report(what: &str, name: &str, count: u32, run: &Run, bound: &Run, stored: (u
     );
 }
 
-/// A service on a disk, with segments going to memory, for one account.
-pub(crate) async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
+/// A service on a disk, with segments going to a store.
+async fn start(dir: &Path, store: Arc<dyn ObjectStore>) -> Oubliette {
     let mut layout = Layout::new(dir.join("data"), dir.join("keys"));
     layout.spool.min_free_bytes = 0;
     let clock = Arc::new(ManualClock::at(NOON * 1000));
     let options = Options { queue_captures: 1024, ..Options::default() };
-    let mut parts = layout.components(options, clock).await.expect("a fresh folder");
+    let mut parts = layout.components(options, clock).await.expect("a folder that can be used");
+    parts.store = store;
+    Oubliette::start(parts).await.expect("starts")
+}
+
+/// The same with segments going to memory, and one account.
+pub(crate) async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
     let memory = Arc::new(MemoryStore::new());
-    parts.store = Arc::clone(&memory) as Arc<dyn ObjectStore>;
-    let service = Oubliette::start(parts).await.expect("starts");
+    let service = start(dir, Arc::clone(&memory) as _).await;
+    with_account(&service, redact).await;
+    (service, memory)
+}
+
+async fn with_account(service: &Oubliette, redact: bool) {
     let account = account();
     let operator = Principal::local(Role::Operator, None);
     service.create_account(&operator, &account).await.expect("a new account");
@@ -136,7 +148,6 @@ pub(crate) async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryS
         SettingsChange { capture: Some(true), redact: Some(redact), ..SettingsChange::default() };
     let owner = Principal::local(Role::Owner, Some(account.clone()));
     service.change_settings(&owner, &account, change).await.expect("settings");
-    (service, memory)
 }
 
 pub(crate) fn account() -> AccountId {
@@ -154,14 +165,17 @@ pub(crate) fn capture(criterion: &mut Criterion) {
                 let dir = tempfile::tempdir().expect("a folder");
                 let name = format!("{way}/{name}");
                 let bound = lower_bound(&mut group, &name, count, dir.path(), &texts);
-                let (service, memory) = runtime.block_on(service(dir.path(), redact));
-                let service = Arc::new(service);
+                let mut begun = None;
                 let (mut run, mut next) = (Run::default(), 0);
                 group.throughput(Throughput::Elements(count.into()));
                 let id = BenchmarkId::new("capture", format!("{name}/{count}"));
                 group.bench_function(id, |b| {
+                    let (service, _) = begun.get_or_insert_with(|| {
+                        let (service, memory) = runtime.block_on(service(dir.path(), redact));
+                        (Arc::new(service), memory)
+                    });
                     b.iter_custom(|times| {
-                        let (service, texts) = (Arc::clone(&service), Arc::clone(&texts));
+                        let (service, texts) = (Arc::clone(service), Arc::clone(&texts));
                         let round = clients(&runtime, count, times, next, move |number| {
                             let text = texts[(number % BODIES) as usize].clone();
                             let service = Arc::clone(&service);
@@ -171,6 +185,7 @@ pub(crate) fn capture(criterion: &mut Criterion) {
                         run.add(round)
                     });
                 });
+                let Some((service, memory)) = begun else { continue };
                 let closed =
                     runtime.block_on(service.close(Duration::from_secs(60))).expect("closes");
                 assert_eq!((closed.captures, closed.segments), (0, 0));
@@ -198,6 +213,49 @@ pub(crate) async fn capture_one(service: &Oubliette, number: u64, text: String, 
         panic!("not stored: {:?}", outcome.parts)
     };
     assert!(redact || findings == 0);
+}
+
+/// A service that starts again with 20,000 records in its spool, as after a kill with the object store
+/// away: all of its rows are looked up.
+pub(crate) fn restart(criterion: &mut Criterion) {
+    const RECORDS: u64 = 20_000;
+    let texts = Arc::new(texts(4 << 10, Density::Clean));
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    group.throughput(Throughput::Elements(RECORDS));
+    let mut filled = None;
+    group.bench_function("restart", |b| {
+        let dir = filled.get_or_insert_with(|| {
+            let dir = tempfile::tempdir().expect("a folder");
+            let life = Runtime::new().expect("a runtime");
+            let service = Arc::new(life.block_on(start(dir.path(), away())));
+            life.block_on(with_account(&service, false));
+            let (ours, texts) = (Arc::clone(&service), Arc::clone(&texts));
+            clients(&life, 50, RECORDS / 50, 0, move |number| {
+                let text = texts[(number % BODIES) as usize].clone();
+                let service = Arc::clone(&ours);
+                async move { capture_one(&service, number, text, false).await }
+            });
+            let closed = life.block_on(service.close(Duration::ZERO)).expect("closes");
+            assert!(closed.segments > 0, "they wait here");
+            dir
+        });
+        b.iter_custom(|times| {
+            (0..times)
+                .map(|_| {
+                    // With a runtime of its own, which ends with all that holds the folder.
+                    let life = Runtime::new().expect("a runtime");
+                    let begun = std::time::Instant::now();
+                    let service = life.block_on(start(dir.path(), away()));
+                    let took = begun.elapsed();
+                    let closed = life.block_on(service.close(Duration::ZERO)).expect("closes");
+                    assert!(closed.segments > 0, "they wait here still");
+                    took
+                })
+                .sum()
+        });
+    });
+    group.finish();
 }
 
 /// Rows made again from 5,000 records in memory, after all of them were lost.

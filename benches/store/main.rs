@@ -44,10 +44,16 @@ fn class() -> RetentionClass {
     RetentionClass::days(7).expect("a class")
 }
 
+fn limits() -> SpoolLimits {
+    SpoolLimits { min_free_bytes: 0, max_bytes: 64 << 30, ..SpoolLimits::default() }
+}
+
+fn clock() -> Clock {
+    Arc::new(|| NOON)
+}
+
 async fn open(dir: &Path, store: Arc<dyn ObjectStore>) -> Spool {
-    let limits = SpoolLimits { min_free_bytes: 0, max_bytes: 64 << 30, ..SpoolLimits::default() };
-    let clock: Clock = Arc::new(|| NOON);
-    Spool::open(dir, limits, store, clock).await.expect("a fresh folder").0
+    Spool::open(dir, limits(), store, clock()).await.expect("a fresh folder").0
 }
 
 criterion_group!(
@@ -56,6 +62,7 @@ criterion_group!(
     capturing::capture,
     capturing::rebuild,
     forgetting::shred,
+    capturing::restart,
     reading::reading,
     reading::reading_s3,
     reading::recovery

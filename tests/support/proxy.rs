@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use oubliette_store::testing::Dice;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
@@ -23,15 +24,15 @@ use tokio::runtime::Runtime;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Weather {
     /// 500, 503 or 429 in place of an answer; the server is not asked.
-    pub refuse: u64,
+    pub refuse: u8,
     /// The server does it, and the connection breaks before the answer.
-    pub lose_reply: u64,
+    pub lose_reply: u8,
     /// One bit of the body is another on its way to the server.
-    pub spoil_sent: u64,
+    pub spoil_sent: u8,
     /// One bit of the body is another on its way back.
-    pub spoil_received: u64,
+    pub spoil_received: u8,
     /// The answer comes late.
-    pub delay: u64,
+    pub delay: u8,
 }
 
 /// How late an answer comes that comes late.
@@ -53,7 +54,7 @@ struct Way {
     to: String,
     client: reqwest::Client,
     weather: Mutex<Weather>,
-    random: AtomicU64,
+    dice: Dice,
     met: AtomicU64,
 }
 
@@ -70,7 +71,7 @@ impl FaultyProxy {
             to: to.into(),
             client,
             weather: Mutex::default(),
-            random: AtomicU64::new(seed),
+            dice: Dice::new(seed),
             met: AtomicU64::new(0),
         });
         let bound = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
@@ -126,13 +127,13 @@ impl Way {
         let weather = *self.weather.lock().unwrap_or_else(PoisonError::into_inner);
         // All are drawn each time, so that one number does not shift the course of the others.
         let (refuse, lose, spoil_sent, spoil_received, delay) = (
-            self.happens(weather.refuse),
-            self.happens(weather.lose_reply),
-            self.happens(weather.spoil_sent),
-            self.happens(weather.spoil_received),
-            self.happens(weather.delay),
+            self.dice.percent(weather.refuse),
+            self.dice.percent(weather.lose_reply),
+            self.dice.percent(weather.spoil_sent),
+            self.dice.percent(weather.spoil_received),
+            self.dice.percent(weather.delay),
         );
-        let at = self.draw();
+        let at = self.dice.roll();
         if delay {
             tokio::time::sleep(LATE).await;
         }
@@ -180,18 +181,5 @@ impl Way {
             bytes[at] ^= 0x10;
         }
         bytes
-    }
-
-    fn happens(&self, percent: u64) -> bool {
-        self.draw() % 100 < percent
-    }
-
-    /// SplitMix64.
-    fn draw(&self) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self.random.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

@@ -27,7 +27,10 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 ///
 /// # Contract
 /// - **Durable**: when a call that changes something returns `Ok`, the change survives a power
-///   failure. When it returns an error, nothing was changed.
+///   failure. When it returns an error, nothing was changed. Captures that were
+///   [entered](Self::insert_batch) are the exception: they survive the end of the process at once, and
+///   a power failure once a later change or [`sync`](Self::sync) has returned. No change survives
+///   without those before it.
 /// - **Atomic**: each call takes place as a whole or not at all, and later calls see it.
 /// - **Cancellation**: a future that is dropped may or may not have taken place. Every change is
 ///   either idempotent or reported as [`Conflict`](crate::CatalogErrorKind::Conflict) the second
@@ -100,10 +103,17 @@ pub trait Catalog: Send + Sync + Debug {
     /// sealed (a duplicate under another address, or one that came too late) becomes a pending
     /// shred in the same transaction.
     ///
+    /// The one change that is not durable at once, because it need not be: whoever enters captures has
+    /// them in sealed records on a disk and can enter them again. Before it lets go of those records it
+    /// calls [`sync`](Self::sync).
+    ///
     /// # Errors
     /// `Invalid` if an exchange has no captures or two of one part, `Conflict` if an address is in
     /// use for another capture; then nothing at all is entered.
     async fn insert_batch(&self, exchanges: Vec<NewExchange>, now: i64) -> Result<Vec<Vec<Entry>>>;
+
+    /// Returns once everything that was changed before survives a power failure.
+    async fn sync(&self) -> Result<()>;
 
     /// One exchange with its captures.
     ///
@@ -146,13 +156,6 @@ pub trait Catalog: Send + Sync + Debug {
     /// `Invalid` if the two addresses are the same or of different hours, `NotFound` for the
     /// account.
     async fn replace_location(&self, replacement: Replacement, now: i64) -> Result<ReplaceOutcome>;
-
-    /// Whether a live capture of the account has this address. Recovery asks it for every record of
-    /// a spool.
-    ///
-    /// # Errors
-    /// `NotFound` for the account.
-    async fn has_address(&self, account: &AccountId, address: LeafAddress) -> Result<bool>;
 
     // -- forgetting ----------------------------------------------------------
 
@@ -243,7 +246,7 @@ pub trait Catalog: Send + Sync + Debug {
     async fn live_segments(&self) -> Result<HashMap<String, LiveSegment>>;
 
     /// Where the live captures with these addresses lie, in the same order; `None` for addresses
-    /// that no live capture has.
+    /// that no live capture has. Recovery asks it for every record of a spool.
     ///
     /// # Errors
     /// `NotFound` for the account.

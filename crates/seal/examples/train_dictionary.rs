@@ -83,7 +83,7 @@ fn measure(dictionary: &Path, paths: &[&str]) -> Result<(), Box<dyn Error>> {
             continue;
         }
         let mut plain = zstd::bulk::Compressor::new(3)?;
-        let prepared = zstd::dict::EncoderDictionary::copy(&dictionary, 3);
+        let prepared = zstd::dict::EncoderDictionary::copy(&dictionary, 2); // as `seal` does
         let mut small = zstd::bulk::Compressor::with_prepared_dictionary(&prepared)?;
         let (bytes, time) = total(&payloads, &mut plain)?;
         let (with, faster) = total(&payloads, &mut small)?;

@@ -1,8 +1,9 @@
 //! From a leaf of the key tree to the payload key and the commitment to it.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use hkdf::Hkdf;
+use hkdf::HkdfExtract;
 use oubliette_keytree::stack::{OF_CIPHERS, without_trace};
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
 use sha2::Sha512;
@@ -50,9 +51,14 @@ pub(crate) fn derive(
     account: AccountTag,
     address: LeafAddress,
 ) -> (PayloadKey, [u8; COMMITMENT_LEN]) {
+    // HMAC takes its key, here the salt, in two blocks of SHA-512 of the eight that all this takes.
+    static SALTED: LazyLock<HkdfExtract<Sha512>> = LazyLock::new(|| HkdfExtract::new(Some(SALT)));
     without_trace::<OF_CIPHERS, _>(|| {
         let mut output = Zeroizing::new([0_u8; 64]);
-        Hkdf::<Sha512>::new(Some(SALT), leaf.expose_secret())
+        let mut extract = SALTED.clone();
+        extract.input_ikm(leaf.expose_secret());
+        let (_, expand) = extract.finalize();
+        expand
             .expand_multi_info(
                 &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
                 output.as_mut_slice(),

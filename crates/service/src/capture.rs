@@ -279,6 +279,11 @@ impl Inner {
                 return Err(error.into());
             }
         };
+        if !locations.iter().all(|location| self.spool.holds(&location.object_key)) {
+            // Uploaded before its row was there: nobody makes that again after a power failure. Should
+            // this fail, the gateway is told to try again, and then that it is kept.
+            self.catalog.sync().await?;
+        }
         for ((row, entry), size) in rows.iter().zip(entries.into_iter().flatten()).zip(sizes) {
             let part = row.inside.part;
             let decided = match entry {

@@ -114,6 +114,7 @@ mod rebuild;
 mod record;
 mod recover;
 mod reredact;
+mod rows;
 mod service_key;
 mod shred;
 mod sweep;

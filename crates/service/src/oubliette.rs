@@ -23,6 +23,7 @@ use crate::policy::Policies;
 use crate::published::Published;
 use crate::queue::Queue;
 use crate::reredact::UnderWay;
+use crate::rows::Rows;
 use crate::service_key::ServiceKey;
 use crate::sweep::Sweeping;
 use crate::workers::Workers;
@@ -78,7 +79,9 @@ impl Oubliette {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.now_ms().div_euclid(1000))
         };
-        let (spool, recovered) = Spool::open(spool_dir, spool, Arc::clone(&store), seconds).await?;
+        let (rows, entered) = Rows::new(Arc::clone(&catalog));
+        let (spool, recovered) =
+            Spool::open_for(spool_dir, spool, Arc::clone(&store), seconds, Arc::new(rows)).await?;
         let expiry = {
             let most = i64::try_from(options.most_clock_ahead.as_millis()).unwrap_or(i64::MAX);
             let seen = catalog.expiry_clock().await?;
@@ -108,6 +111,7 @@ impl Oubliette {
         });
         inner.finish_shreds().await?;
         inner.recover(&recovered).await?;
+        entered.send_replace(true);
         tokio::spawn(in_background(Arc::downgrade(&inner), wake, options.expire_every));
         Ok(Self(inner))
     }

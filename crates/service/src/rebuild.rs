@@ -235,6 +235,7 @@ impl Inner {
         for (account, rows) in by_account {
             self.rebuild_rows(&account, rows, counted).await?;
         }
+        self.catalog.sync().await?; // no spool file stands behind them
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use oubliette_store::{Recovered, RecoveredRecord, StoreErrorKind};
 use oubliette_translog::Reason;
 
 use crate::committer::Purpose;
-use crate::error::{Result, ServiceError};
+use crate::error::Result;
 use crate::oubliette::Inner;
 use crate::record::Inside;
 use crate::workers::with_opener;
@@ -27,7 +27,8 @@ impl Inner {
     /// Gives records without a row theirs, from what is sealed inside them, or erases their keys:
     /// if the account does not capture any more, or another record of the same part stands already.
     ///
-    /// Nobody was told that such a record is kept, since rows come before answers.
+    /// They may have been acknowledged: a row is on the disk only before its record's file goes. Whatever
+    /// was asked of the account after that answer would have brought its row there.
     pub(crate) async fn recover(&self, recovered: &Recovered) -> Result<()> {
         for damaged in &recovered.damaged {
             let (key, whole) = (damaged.object_key, damaged.whole_records);
@@ -36,27 +37,13 @@ impl Inner {
         if recovered.segments.is_empty() {
             return Ok(());
         }
-        let accounts: HashMap<AccountTag, AccountId> = self
-            .all_accounts()
-            .await?
-            .into_iter()
-            .map(|account| (self.key.account_tag(&account.id), account.id))
-            .collect();
-        let found = stream::iter(recovered.records())
-            .map(Ok::<_, ServiceError>)
-            .try_filter_map(|record| {
-                // Of an account that is closed, the tree is gone.
-                let account = accounts.get(&record.account).cloned();
-                async move { Ok(account.map(|account| (account, record))) }
-            })
-            .map(|known| async {
-                let (account, record) = known?;
-                self.recover_one(&account, &record).await
-            })
+        let missing = self.without_row(recovered).await?;
+        let found = stream::iter(&missing)
+            .map(|(account, record)| self.recover_one(account, record))
             .buffer_unordered(TOGETHER)
             .try_fold(Found::default(), |mut found, fate| async move {
                 match fate {
-                    Fate::Known | Fate::Forgotten => {}
+                    Fate::Forgotten => {}
                     Fate::Entered => found.entered += 1,
                     Fate::Erased => found.erased += 1,
                     Fate::Unreadable => found.unreadable += 1,
@@ -72,14 +59,42 @@ impl Inner {
         self.finish_shreds().await
     }
 
+    /// The records that no live row points to, of accounts that are there.
+    async fn without_row(
+        &self,
+        recovered: &Recovered,
+    ) -> Result<Vec<(AccountId, RecoveredRecord)>> {
+        let accounts: HashMap<AccountTag, AccountId> = self
+            .all_accounts()
+            .await?
+            .into_iter()
+            .map(|account| (self.key.account_tag(&account.id), account.id))
+            .collect();
+        let mut by_account: HashMap<&AccountId, Vec<RecoveredRecord>> = HashMap::new();
+        for record in recovered.records() {
+            // Of an account that is closed, the tree is gone.
+            if let Some(account) = accounts.get(&record.account) {
+                by_account.entry(account).or_default().push(record);
+            }
+        }
+        let mut missing = Vec::new();
+        for (account, records) in by_account {
+            for records in records.chunks(LOOKED_UP_TOGETHER) {
+                let addresses = records.iter().map(|record| record.address).collect();
+                let rows = match self.catalog.locations(account, addresses).await {
+                    Ok(rows) => rows,
+                    Err(error) if error.kind() == CatalogErrorKind::NotFound => break,
+                    Err(error) => return Err(error.into()),
+                };
+                let without = records.iter().zip(rows).filter(|(_, row)| row.is_none());
+                missing.extend(without.map(|(record, _)| (account.clone(), *record)));
+            }
+        }
+        Ok(missing)
+    }
+
     async fn recover_one(&self, account: &AccountId, record: &RecoveredRecord) -> Result<Fate> {
         let RecoveredRecord { location, account: tag, address } = *record;
-        match self.catalog.has_address(account, address).await {
-            Ok(true) => return Ok(Fate::Known),
-            Ok(false) => {}
-            Err(error) if error.kind() == CatalogErrorKind::NotFound => return Ok(Fate::Forgotten),
-            Err(error) => return Err(error.into()),
-        }
         let Some(key) = self.tree.derive_leaf(tag, address)? else { return Ok(Fate::Forgotten) };
         let gate = self.policies.gate(account).await?;
         let policy = gate.hold().await?;
@@ -126,8 +141,6 @@ impl Inner {
 
 /// What became of one record.
 enum Fate {
-    /// It has a row.
-    Known,
     /// Its key is gone.
     Forgotten,
     /// It has a row now.
@@ -140,3 +153,6 @@ enum Fate {
 
 /// So many records are looked at at the same time; each may be a body in memory.
 const TOGETHER: usize = 16;
+
+/// Rows that are looked for at the same time: one by one the way there costs more than the look-up.
+const LOOKED_UP_TOGETHER: usize = 4096;

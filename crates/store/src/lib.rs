@@ -92,6 +92,6 @@ pub use segment::{
     IndexEntry, Location, SegmentIndex, read_record, read_records, segment_overhead,
 };
 pub use spool::{
-    Clock, DamagedFile, Flushed, Recovered, RecoveredRecord, RecoveredSegment, Spool, SpoolLimits,
-    SpoolStatus,
+    Clock, DamagedFile, Flushed, Keeper, Recovered, RecoveredRecord, RecoveredSegment, Spool,
+    SpoolLimits, SpoolStatus,
 };

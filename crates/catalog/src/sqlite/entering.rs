@@ -1,8 +1,8 @@
 //! Entering captures, and putting new records in the place of old ones.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
-use oubliette_keytree::LeafAddress;
+use oubliette_keytree::{Hour, LeafAddress};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     forgetting, hours, reading,
 };
 use crate::{
+    account::AccountId,
     capture::{CaptureState, Entry, NewCapture, Part, ReplaceOutcome, Replacement},
     error::{CatalogError, CatalogErrorKind},
     exchange::{Exchange, NewExchange},
@@ -35,27 +36,52 @@ pub(super) fn check(exchanges: &[NewExchange]) -> Result<(), CatalogError> {
     Ok(())
 }
 
-pub(super) fn insert(
-    connection: &Connection,
-    exchanges: &[NewExchange],
-    now: i64,
-) -> Result<Vec<Vec<Entry>>> {
-    let mut accounts = BTreeMap::new();
-    let mut entries = Vec::with_capacity(exchanges.len());
-    for new in exchanges {
-        let id = &new.exchange.account;
-        if !accounts.contains_key(id) {
+/// What captures that are entered one after the other need to be looked up only once.
+///
+/// True for as long as nothing else is written in between.
+#[derive(Default)]
+pub(super) struct Round {
+    accounts: HashMap<AccountId, Option<Known>>,
+    noted: HashSet<(i64, Hour)>,
+}
+
+impl Round {
+    fn account(&mut self, connection: &Connection, id: &AccountId) -> Result<Option<&Known>> {
+        if !self.accounts.contains_key(id) {
             let known = match accounts::known(connection, id) {
                 Ok(known) => Some(known),
                 Err(Fault::Ours(e)) if e.kind() == CatalogErrorKind::NotFound => None,
                 Err(other) => return Err(other),
             };
-            accounts.insert(id.clone(), known);
+            self.accounts.insert(id.clone(), known);
         }
-        entries.push(match &accounts[id] {
-            Some(account) => insert_one(connection, account, new, now)?,
-            None => vec![Entry::NoAccount; new.captures.len()],
-        });
+        Ok(self.accounts[id].as_ref())
+    }
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    exchanges: &[NewExchange],
+    now: i64,
+    round: &mut Round,
+) -> Result<Vec<Vec<Entry>>> {
+    let mut entries = Vec::with_capacity(exchanges.len());
+    for new in exchanges {
+        let Some(account) = round.account(connection, &new.exchange.account)? else {
+            entries.push(vec![Entry::NoAccount; new.captures.len()]);
+            continue;
+        };
+        let number = account.number;
+        let fates = insert_one(connection, account, new, now)?;
+        for (capture, fate) in new.captures.iter().zip(&fates) {
+            // Whoever took the leaf has noted its hour. Not for rows of a catalog that is made anew.
+            let hour = capture.address.hour();
+            if matches!(fate, Entry::Inserted) && !round.noted.contains(&(number, hour)) {
+                hours::note(connection, number, hour)?;
+                round.noted.insert((number, hour));
+            }
+        }
+        entries.push(fates);
     }
     Ok(entries)
 }
@@ -74,18 +100,20 @@ fn insert_one(
         .optional()?;
     let shredded = known.map_or(0, |(_, shredded)| shredded);
     let mut row = known.map(|(row, _)| row);
+    // What stands there already; what is added below is of other parts.
+    let standing = match row {
+        Some(row) => reading::captures_of(connection, account, row)?,
+        None => Vec::new(),
+    };
     let mut described = false;
     let mut entries = Vec::with_capacity(new.captures.len());
     for capture in &new.captures {
-        let existing = match row {
-            Some(row) => reading::capture_of(connection, account, row, capture.part)?,
-            None => None,
-        };
+        let existing = standing.iter().find(|found| found.capture.part == capture.part);
         if let Some(existing) = existing {
             if existing.capture.address != capture.address {
                 orphan(connection, account, capture.address, now)?;
             }
-            entries.push(Entry::Duplicate(Box::new(existing.capture.veiled())));
+            entries.push(Entry::Duplicate(Box::new(existing.capture.clone().veiled())));
             continue;
         }
         if shredded & forgetting::bit(capture.part) != 0
@@ -106,8 +134,6 @@ fn insert_one(
         };
         described = true;
         insert_capture(connection, account, row, capture)?;
-        // Whoever took the leaf has noted its hour. Not for rows of a catalog that is made anew.
-        hours::note(connection, account, capture.address.hour())?;
         entries.push(Entry::Inserted);
     }
     Ok(entries)

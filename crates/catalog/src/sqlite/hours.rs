@@ -3,17 +3,17 @@
 use oubliette_keytree::Hour;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{accounts, accounts::Known, fault::Result};
+use super::{accounts, fault::Result};
 use crate::account::AccountId;
 
 /// Notes an hour of an account. A second time changes nothing.
-pub(super) fn note(connection: &Connection, account: &Known, hour: Hour) -> Result<()> {
+pub(super) fn note(connection: &Connection, account: i64, hour: Hour) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT OR IGNORE INTO active_hours (account, hour, due)
              SELECT account, ?2, ?2 + 24 * retention_days FROM accounts WHERE account = ?1",
         )?
-        .execute(params![account.number, hour.number()])?;
+        .execute(params![account, hour.number()])?;
     Ok(())
 }
 

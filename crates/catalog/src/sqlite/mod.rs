@@ -48,7 +48,8 @@ use crate::{
 
 type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
-/// A [`Catalog`] in one SQLite file, in write-ahead mode with full synchronisation.
+/// A [`Catalog`] in one SQLite file, in write-ahead mode with full synchronisation, but for captures
+/// that are entered.
 ///
 /// One thread writes, for all callers at once: what waits shares a transaction and an fsync, each
 /// request in a savepoint of its own. A few connections read beside it. Other processes may have the
@@ -139,7 +140,11 @@ impl Catalog for SqliteCatalog {
 
     async fn insert_batch(&self, exchanges: Vec<NewExchange>, now: i64) -> Result<Vec<Vec<Entry>>> {
         entering::check(&exchanges)?;
-        self.writer.run(move |c| entering::insert(c, &exchanges, now)).await
+        self.writer.enter(exchanges, now).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.writer.run(schema::touch).await
     }
 
     async fn exchange(&self, account: &AccountId, id: &ExchangeId) -> Result<ExchangeRecord> {
@@ -181,12 +186,6 @@ impl Catalog for SqliteCatalog {
         self.writer.run(move |c| entering::replace(c, &replacement, now)).await
     }
 
-    async fn has_address(&self, account: &AccountId, address: LeafAddress) -> Result<bool> {
-        let account = account.clone();
-        let read = move |c: &_| reading::has_address(c, &accounts::known(c, &account)?, address);
-        self.readers.run(read).await
-    }
-
     async fn mark_shredded(
         &self,
         account: &AccountId,
@@ -221,7 +220,7 @@ impl Catalog for SqliteCatalog {
 
     async fn note_hour(&self, account: &AccountId, hour: Hour) -> Result<()> {
         let account = account.clone();
-        let write = move |c: &_| hours::note(c, &accounts::known(c, &account)?, hour);
+        let write = move |c: &_| hours::note(c, accounts::known(c, &account)?.number, hour);
         self.writer.run(write).await
     }
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     error::CatalogErrorKind,
-    testing::{Bench, conformance},
+    testing::{Bench, conformance, leaf, one},
 };
 
 /// Files in one folder; it remembers which catalog lies where.
@@ -225,6 +225,32 @@ async fn a_full_disk_is_worth_another_try_and_changes_nothing() {
             assert_eq!(found.unwrap_err().kind(), CatalogErrorKind::NotFound);
         }
     }
+}
+
+#[tokio::test]
+async fn captures_that_are_entered_together_fail_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = SqliteCatalog::open(folder.path().join("catalog.db")).unwrap();
+    catalog.create_account(&acme(), 1).await.unwrap();
+    // Hold the thread up, so that what follows shares one transaction and one savepoint.
+    let (release, wait) = std::sync::mpsc::channel();
+    let hold = catalog.writer.run(move |_| {
+        wait.recv().unwrap();
+        Ok(())
+    });
+    let enter = |id, n| catalog.insert_batch(vec![one(&acme(), id, Part::Request, leaf(n))], 1);
+    let release = async {
+        tokio::task::yield_now().await;
+        release.send(()).unwrap();
+    };
+    let (_, first, taken, last, ()) =
+        tokio::join!(hold, enter("x1", 1), enter("x2", 1), enter("x3", 3), release);
+    assert_eq!(first.unwrap(), [[crate::Entry::Inserted]]);
+    assert_eq!(taken.unwrap_err().kind(), CatalogErrorKind::Conflict);
+    assert_eq!(last.unwrap(), [[crate::Entry::Inserted]]);
+    let x2 = crate::ExchangeId::new("x2").unwrap();
+    let error = catalog.exchange(&acme(), &x2).await.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::NotFound, "nothing of it is left");
 }
 
 #[tokio::test]

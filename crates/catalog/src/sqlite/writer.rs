@@ -3,6 +3,9 @@
 //! Requests wait in a bounded queue. The thread takes all that wait, up to a limit, runs each in a
 //! savepoint of its own inside one transaction, and answers when that transaction is on the disk. So
 //! one fsync serves many, and a request that fails undoes nothing but itself.
+//!
+//! Captures that are entered wait for no fsync, and those that follow each other share a savepoint: it
+//! copies every page that is written for the first time, which costs as much as entering one.
 
 use std::{
     any::Any,
@@ -16,10 +19,15 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    entering::{self, Round},
     fault::{Fault, Result},
     turn::Turns,
 };
-use crate::error::{CatalogError, CatalogErrorKind};
+use crate::{
+    capture::Entry,
+    error::{CatalogError, CatalogErrorKind},
+    exchange::NewExchange,
+};
 
 /// Requests that may wait before callers have to. Far more than are ever under way at once; it
 /// bounds memory should the disk stop.
@@ -54,16 +62,34 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        let (reply, answer) = oneshot::channel();
+        let request = Waiting { work: Some(work), outcome: None, reply };
+        self.ask(Box::new(request), answer).await
+    }
+
+    /// Enters captures in the next transaction and returns when that has taken place.
+    pub(super) async fn enter(
+        &self,
+        exchanges: Vec<NewExchange>,
+        now: i64,
+    ) -> Result<Vec<Vec<Entry>>, CatalogError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Box::new(Entering { exchanges, now, outcome: None, reply }), answer).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: Box<dyn Request>,
+        answer: oneshot::Receiver<Result<T, CatalogError>>,
+    ) -> Result<T, CatalogError> {
         let stopped = || {
             CatalogError::new(
                 CatalogErrorKind::Unavailable,
                 "the catalog's writer has stopped: restart",
             )
         };
-        let (reply, answer) = oneshot::channel();
-        let request = Waiting { work: Some(work), outcome: None, reply };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(Box::new(request)).await.map_err(|_| stopped())?;
+        queue.send(request).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -81,7 +107,12 @@ impl Drop for Writer {
 /// A request of whatever type, as the thread sees it.
 trait Request: Send {
     /// Does the work and keeps the outcome; whether to keep what it wrote.
-    fn run(&mut self, connection: &Connection, path: &Path) -> bool;
+    fn run(&mut self, connection: &Connection, path: &Path, round: &mut Round) -> bool;
+
+    /// Whether it can be done again if it was undone, and needs no fsync.
+    fn is_entering(&self) -> bool {
+        false
+    }
 
     /// Answers with the outcome, or with the failure of the transaction it was part of.
     fn answer(self: Box<Self>, failure: Option<(CatalogErrorKind, String)>);
@@ -89,38 +120,66 @@ trait Request: Send {
 
 struct Waiting<T, F> {
     work: Option<F>,
-    outcome: Option<Result<T, CatalogError>>,
-    reply: oneshot::Sender<Result<T, CatalogError>>,
+    outcome: Outcome<T>,
+    reply: Reply<T>,
 }
+
+struct Entering {
+    exchanges: Vec<NewExchange>,
+    now: i64,
+    outcome: Outcome<Vec<Vec<Entry>>>,
+    reply: Reply<Vec<Vec<Entry>>>,
+}
+
+type Outcome<T> = Option<Result<T, CatalogError>>;
+type Reply<T> = oneshot::Sender<Result<T, CatalogError>>;
 
 impl<T, F> Request for Waiting<T, F>
 where
     T: Send,
     F: FnOnce(&Connection) -> Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection, path: &Path) -> bool {
+    fn run(&mut self, connection: &Connection, path: &Path, _round: &mut Round) -> bool {
         let Some(work) = self.work.take() else { return false };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)))
-            .unwrap_or_else(|panic| Err(Fault::Ours(panicked(panic.as_ref()))))
-            .map_err(|fault| fault.explain(path));
-        let keep = outcome.is_ok();
-        self.outcome = Some(outcome);
-        keep
+        caught(&mut self.outcome, path, || work(connection))
     }
 
     fn answer(self: Box<Self>, failure: Option<(CatalogErrorKind, String)>) {
-        let outcome = match (self.outcome, failure) {
-            // Its own error says more than the one it may have caused for the others.
-            (Some(Err(own)), _) => Err(own),
-            (_, Some((kind, message))) => Err(CatalogError::new(kind, message)),
-            (Some(Ok(value)), None) => Ok(value),
-            (None, None) => {
-                Err(CatalogError::new(CatalogErrorKind::Internal, "a write was not run"))
-            }
-        };
-        // Whoever asked may have gone; what was written stays.
-        let _ = self.reply.send(outcome);
+        answer(self.outcome, failure, self.reply);
     }
+}
+
+impl Request for Entering {
+    fn run(&mut self, connection: &Connection, path: &Path, round: &mut Round) -> bool {
+        let work = || entering::insert(connection, &self.exchanges, self.now, round);
+        caught(&mut self.outcome, path, work)
+    }
+
+    fn is_entering(&self) -> bool {
+        true
+    }
+
+    fn answer(self: Box<Self>, failure: Option<(CatalogErrorKind, String)>) {
+        answer(self.outcome, failure, self.reply);
+    }
+}
+
+fn caught<T>(outcome: &mut Outcome<T>, path: &Path, work: impl FnOnce() -> Result<T>) -> bool {
+    let done = catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Fault::Ours(panicked(panic.as_ref()))))
+        .map_err(|fault| fault.explain(path));
+    outcome.insert(done).is_ok()
+}
+
+fn answer<T>(outcome: Outcome<T>, failure: Option<(CatalogErrorKind, String)>, reply: Reply<T>) {
+    let outcome = match (outcome, failure) {
+        // Its own error says more than the one it may have caused for the others.
+        (Some(Err(own)), _) => Err(own),
+        (_, Some((kind, message))) => Err(CatalogError::new(kind, message)),
+        (Some(Ok(value)), None) => Ok(value),
+        (None, None) => Err(CatalogError::new(CatalogErrorKind::Internal, "a write was not run")),
+    };
+    let _ = reply.send(outcome); // whoever asked may have gone; what was written stays
 }
 
 fn panicked(_panic: &(dyn Any + Send)) -> CatalogError {
@@ -137,6 +196,7 @@ fn serve(
     path: &Path,
     turns: &Turns,
 ) {
+    let mut synced = true;
     while let Some(first) = requests.blocking_recv() {
         let _turn = turns.wait();
         let mut batch = vec![first];
@@ -144,7 +204,10 @@ fn serve(
             let Ok(next) = requests.try_recv() else { break };
             batch.push(next);
         }
-        let failure = transact(connection, &mut batch, path).err().map(|fault| {
+        let sync = batch.iter().any(|request| !request.is_entering());
+        let done = synchronous(connection, &mut synced, sync)
+            .and_then(|()| transact(connection, &mut batch, path));
+        let failure = done.err().map(|fault| {
             let error = fault.explain(path);
             tracing::error!(kind = ?error.kind(), %error, "a catalog transaction failed");
             (error.kind(), error.to_string())
@@ -153,6 +216,17 @@ fn serve(
             request.answer(failure.clone());
         }
     }
+}
+
+/// Whether commits wait for the disk from now on. Those that do take all before them along: the log is
+/// one file, and is read up to the first gap.
+fn synchronous(connection: &Connection, synced: &mut bool, sync: bool) -> Result<()> {
+    if *synced != sync {
+        let mode = if sync { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", mode)?;
+        *synced = sync;
+    }
+    Ok(())
 }
 
 fn transact(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
@@ -170,24 +244,43 @@ fn control(connection: &Connection, statement: &str) -> Result<()> {
     Ok(())
 }
 
-fn run_all(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
-    for request in batch {
-        control(connection, "SAVEPOINT request")?;
-        let keep = request.run(connection, path);
-        if connection.is_autocommit() {
-            // A full disk, say: SQLite has undone everything, also what went before.
-            return Err(CatalogError::new(
-                CatalogErrorKind::Retry,
-                format!("the catalog {} could not be written: try again", path.display()),
-            )
-            .into());
+fn run_all(connection: &Connection, mut batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
+    while !batch.is_empty() {
+        let entering = batch.iter().take_while(|request| request.is_entering()).count();
+        let (some, rest) = batch.split_at_mut(entering.max(1));
+        batch = rest;
+        if !run_together(connection, some, path)? && some.len() > 1 {
+            // One of them has undone all. By itself each of the others goes.
+            for one in some.chunks_mut(1) {
+                run_together(connection, one, path)?;
+            }
         }
-        if !keep {
-            control(connection, "ROLLBACK TO request")?;
-        }
-        control(connection, "RELEASE request")?;
     }
     Ok(())
+}
+
+/// Runs requests in one savepoint, as far as they go; whether what they wrote is kept.
+fn run_together(
+    connection: &Connection,
+    some: &mut [Box<dyn Request>],
+    path: &Path,
+) -> Result<bool> {
+    control(connection, "SAVEPOINT request")?;
+    let mut round = Round::default();
+    let keep = some.iter_mut().all(|request| request.run(connection, path, &mut round));
+    if connection.is_autocommit() {
+        // A full disk, say: SQLite has undone everything, also what went before.
+        return Err(CatalogError::new(
+            CatalogErrorKind::Retry,
+            format!("the catalog {} could not be written: try again", path.display()),
+        )
+        .into());
+    }
+    if !keep {
+        control(connection, "ROLLBACK TO request")?;
+    }
+    control(connection, "RELEASE request")?;
+    Ok(keep)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Shredding, expiring, sweeping, and the list of keys to erase.
 
 use super::{
-    Bench, HOUR_MS, NOW, account, asked, assert_bare, both, enter, exchange_id, hour, leaf,
-    leaf_in, one, refused, with_acme,
+    Bench, HOUR_MS, NOW, account, asked, assert_bare, both, enter, exchange_id, hour, is_live,
+    leaf, leaf_in, one, refused, with_acme,
 };
 use crate::{
     account::{AccountId, SettingsChange},
@@ -38,7 +38,7 @@ async fn shredding_one(bench: &dyn Bench) {
     assert_bare(&record.captures[0]);
     assert_eq!(record.captures[1].state, CaptureState::Stored);
     assert!(record.exchange.trace_id.is_some(), "the response still needs it");
-    assert!(!catalog.has_address(&acme, leaf(2)).await.unwrap());
+    assert!(!is_live(&*catalog, &acme, leaf(2)).await);
 
     let shreds = catalog.mark_shredded(&acme, &x1, Parts::Both, asked(NOW + 2)).await.unwrap();
     assert_eq!(shreds.iter().map(|s| s.target).collect::<Vec<_>>(), [ShredTarget::Leaf(leaf(3))]);
@@ -112,7 +112,7 @@ async fn shredding_an_account(bench: &dyn Bench) {
                 assert_eq!(capture.state, CaptureState::Shredded);
                 assert_eq!(capture.forgotten_at, Some(NOW + 1));
                 assert_bare(capture);
-                assert!(!catalog.has_address(&acme, capture.address).await.unwrap());
+                assert!(!is_live(&*catalog, &acme, capture.address).await);
             }
         }
         assert_eq!(count(&*catalog, &acme, CaptureState::Shredded).await, 10);

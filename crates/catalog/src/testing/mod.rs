@@ -63,7 +63,7 @@ fn hour(number: u32) -> Hour {
 }
 
 /// A leaf in the hour of [`NOW`].
-fn leaf(sequence: u32) -> LeafAddress {
+pub(crate) fn leaf(sequence: u32) -> LeafAddress {
     leaf_in(500_000, sequence)
 }
 
@@ -125,7 +125,7 @@ fn both(account: &AccountId, id: &str, time: i64, n: u32) -> NewExchange {
     }
 }
 
-fn one(account: &AccountId, id: &str, part: Part, address: LeafAddress) -> NewExchange {
+pub(crate) fn one(account: &AccountId, id: &str, part: Part, address: LeafAddress) -> NewExchange {
     NewExchange { exchange: exchange(account, id, NOW), captures: vec![sealed(part, address, NOW)] }
 }
 
@@ -133,6 +133,11 @@ fn one(account: &AccountId, id: &str, part: Part, address: LeafAddress) -> NewEx
 async fn enter(catalog: &dyn Catalog, exchanges: Vec<NewExchange>) {
     let entries = catalog.insert_batch(exchanges, NOW).await.unwrap();
     assert!(entries.iter().flatten().all(|entry| *entry == Entry::Inserted), "{entries:?}");
+}
+
+/// Whether a live capture has this address.
+async fn is_live(catalog: &dyn Catalog, account: &AccountId, address: LeafAddress) -> bool {
+    catalog.locations(account, vec![address]).await.unwrap()[0].is_some()
 }
 
 /// What a capture must look like once it is dead: nothing is left but its name and its times.

@@ -7,7 +7,7 @@ use oubliette_catalog::{
 };
 use oubliette_redact::CapturedBody;
 use oubliette_service::{
-    Clock, DropReason, Envelope, Options, PartOutcome, Principal, ServiceErrorKind,
+    CaptureOutcome, Clock, DropReason, Envelope, Options, PartOutcome, Principal, ServiceErrorKind,
 };
 
 use crate::support::*;
@@ -305,3 +305,29 @@ pattern = 'BADGE-[0-9]{4}'
 boundary = "word"
 score = 0.9
 "#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_back_loses_nothing_that_was_acknowledged() {
+    let mut world = World::opted_in().await;
+    let agent = world.agent_for("acme").await;
+    let stored = |outcome: &CaptureOutcome| {
+        outcomes(outcome).iter().all(|part| matches!(part, PartOutcome::Stored { .. }))
+    };
+    let times = [START, START - 3 * HOUR, START - 2 * DAY, START + HOUR, START];
+    for (number, at) in times.into_iter().enumerate() {
+        world.clock.set(at);
+        assert!(stored(&world.capture("acme", &format!("ex-{number}")).await), "{at}");
+        if number == 2 {
+            world = world.crash_and_restart().await;
+        }
+    }
+    // To where everything was forgotten before there was an account: refused, and said so.
+    world.clock.set(START - 30 * DAY);
+    let early = world.capture("acme", "too-early").await;
+    assert_eq!(outcomes(&early), [dropped(DropReason::Expired); 2]);
+    world.clock.set(START + HOUR);
+    for number in 0..times.len() {
+        let read = world.read(&agent, "acme", &format!("ex-{number}"), Part::Request).await;
+        assert!(read.unwrap().contains(&format!("number ex-{number}")));
+    }
+}

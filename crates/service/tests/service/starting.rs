@@ -1,6 +1,8 @@
 //! Starting: after a crash, on what is missing, on what is not ours.
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oubliette_catalog::{AuditEvent, CaptureState, Catalog, Part, Parts, SqliteCatalog};
@@ -9,10 +11,7 @@ use oubliette_service::{Options, Oubliette, ServiceErrorKind};
 use crate::support::*;
 
 /// Runs something on a catalog past the service, as a crash or an accident would leave it.
-fn meddle<F: Future>(
-    folder: &std::path::Path,
-    work: impl FnOnce(SqliteCatalog) -> F + Send + 'static,
-) {
+fn meddle<F: Future>(folder: &Path, work: impl FnOnce(SqliteCatalog) -> F + Send + 'static) {
     let path = folder.join("data/catalog.sqlite");
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -237,4 +236,58 @@ async fn an_older_catalog_is_refused_and_the_rest_of_it_can_go_on() {
     assert!(done.unwrap().receipt.unwrap().shred.generation.from >= begun.generation);
     let verified = world.service.verify_keys(&operator()).await.unwrap();
     assert!(verified.log_size >= 2, "that of before, and that of now: {verified:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+}
+
+/// Rows need not be on the disk when a capture is acknowledged: they are made again from its records.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_power_failure_took_are_made_again() {
+    let world = World::opted_in().await;
+    let agent = world.agent_for("acme").await;
+    world.capture("acme", "ex-0").await;
+    let log = |folder: &Path| folder.join("data/catalog.sqlite-wal");
+    let synced = log(world.folder.path()).metadata().unwrap().len();
+    for number in 1..30 {
+        world.capture("acme", &format!("ex-{number}")).await;
+    }
+    let written = log(world.folder.path()).metadata().unwrap().len();
+    assert!(written > synced);
+    // The power goes: of what was not synced the disk has the beginning, up to anywhere.
+    let left = tempfile::tempdir().unwrap();
+    copy(world.folder.path(), left.path());
+    for part in 0..4 {
+        let copied = tempfile::tempdir().unwrap();
+        copy(left.path(), copied.path());
+        let cut = synced + (written - synced) * part / 4 + part;
+        let file = fs::File::options().write(true).open(log(copied.path())).unwrap();
+        file.set_len(cut).unwrap();
+        let file = copied.path().join("data/catalog.sqlite");
+        let catalog = rusqlite::Connection::open(file).unwrap();
+        let rows = "SELECT count(*) FROM captures";
+        let rows: i64 = catalog.query_row(rows, (), |row| row.get(0)).unwrap();
+        assert!(rows < 60, "{rows}: none was lost");
+        drop(catalog);
+
+        let clock = Arc::clone(&world.clock);
+        let parts = components(copied.path(), &clock, Options::default()).await.unwrap();
+        let service = Oubliette::start(parts).await.unwrap();
+        let again = World { folder: copied, clock, service };
+        assert_eq!(again.rows("acme").await.len(), 60);
+        for number in 0..30 {
+            let read = again.read(&agent, "acme", &format!("ex-{number}"), Part::Response).await;
+            assert!(read.is_ok(), "{number}: {read:?}");
+        }
+    }
 }

@@ -5,18 +5,19 @@
 //!
 //! What must hold however it goes: what was acknowledged is readable at any time that disk and store
 //! can be read, and at the end lies in the object store as it was; every object is whole; nothing
-//! is in an object or told by recovery that was never appended; and when all is uploaded the spool's
-//! folder is empty.
+//! is in an object or told by recovery that was never appended; what was acknowledged has its row in
+//! books that lose what is not synced; and when all is uploaded the spool's folder is empty.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use futures::{StreamExt, stream};
 
-use super::sim_disk::{Dice, DiskFaults, SimDisk};
+use super::sim_disk::{DiskFaults, SimDisk};
 use super::tests::{NOON, sealed};
 use super::*;
-use crate::testing::{FailingStore, Faults};
+use crate::testing::{Dice, FailingStore, Faults};
 use crate::{MemoryStore, SegmentIndex, list_all, read_record};
 
 const DIR: &str = "/spool";
@@ -32,7 +33,7 @@ fn pool() -> &'static [Bytes] {
     })
 }
 
-fn limits(dice: &mut Dice) -> SpoolLimits {
+fn limits(dice: &Dice) -> SpoolLimits {
     SpoolLimits {
         max_bytes: 200_000,
         min_free_bytes: 1,
@@ -45,8 +46,8 @@ fn limits(dice: &mut Dice) -> SpoolLimits {
     }
 }
 
-fn store_faults(dice: &mut Dice) -> Faults {
-    let mut percent = || u8::try_from(dice.below(4) * 10).unwrap();
+fn store_faults(dice: &Dice) -> Faults {
+    let percent = || u8::try_from(dice.below(4) * 10).unwrap();
     Faults {
         fail: percent(),
         lose_reply: percent(),
@@ -56,10 +57,54 @@ fn store_faults(dice: &mut Dice) -> Faults {
     }
 }
 
-fn disk_faults(dice: &mut Dice) -> DiskFaults {
-    let mut percent = || u8::try_from(dice.below(3) * 10).unwrap();
+fn disk_faults(dice: &Dice) -> DiskFaults {
+    let percent = || u8::try_from(dice.below(3) * 10).unwrap();
     let (write, sync, names, read) = (percent(), percent(), percent(), percent());
     DiskFaults { write, sync, names, read, full: dice.percent(15), read_only: dice.percent(15) }
+}
+
+/// Rows of what was acknowledged, as a catalog keeps them that syncs when a file is to go.
+struct Books {
+    dice: Dice,
+    /// Entered, and those of them that are synced.
+    rows: Mutex<(HashSet<Location>, HashSet<Location>)>,
+    /// Whether what recovery found is entered.
+    recovered: AtomicBool,
+}
+
+impl Books {
+    fn new(rows: HashSet<Location>, dice: &Dice) -> Self {
+        Self {
+            dice: Dice::new(dice.roll()),
+            rows: Mutex::new((rows.clone(), rows)),
+            recovered: AtomicBool::new(false),
+        }
+    }
+
+    fn sync(&self) {
+        let mut rows = self.rows.lock().unwrap();
+        rows.1 = rows.0.clone();
+    }
+
+    /// The rows that are left when the process was killed, or the power went.
+    fn after(&self, kill: bool) -> HashSet<Location> {
+        let rows = self.rows.lock().unwrap();
+        if kill { rows.0.clone() } else { rows.1.clone() }
+    }
+}
+
+#[async_trait]
+impl Keeper for Books {
+    async fn let_go(&self, _key: &ObjectKey) -> Result<(), StoreError> {
+        if self.dice.percent(20) {
+            tokio::time::sleep(Duration::from_micros(self.dice.below(2000))).await;
+        }
+        if self.dice.percent(20) || !self.recovered.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Retry, "injected: not written"));
+        }
+        self.sync();
+        Ok(())
+    }
 }
 
 /// One schedule.
@@ -69,6 +114,7 @@ struct Day {
     memory: Arc<MemoryStore>,
     /// One for each life: the store of a dead process is down.
     store: Arc<FailingStore>,
+    books: Arc<Books>,
     spool: Spool,
     next: usize,
     appended: HashSet<Bytes>,
@@ -77,15 +123,16 @@ struct Day {
 
 impl Day {
     async fn dawn(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let dice = Dice::new(seed);
         let disk = SimDisk::new(dice.roll());
         let memory = Arc::new(MemoryStore::new());
-        let (spool, store) = Self::open(&mut dice, &disk, &memory).await;
+        let (spool, store, books) = Self::open(&dice, &disk, &memory, HashSet::new()).await;
         Self {
             dice,
             disk,
             memory,
             store,
+            books,
             spool,
             next: 0,
             appended: HashSet::new(),
@@ -94,17 +141,27 @@ impl Day {
     }
 
     async fn open(
-        dice: &mut Dice,
+        dice: &Dice,
         disk: &SimDisk,
         memory: &Arc<MemoryStore>,
-    ) -> (Spool, Arc<FailingStore>) {
+        rows: HashSet<Location>,
+    ) -> (Spool, Arc<FailingStore>, Arc<Books>) {
         let faults = store_faults(dice);
         let store = Arc::new(FailingStore::new(Arc::clone(memory) as _, dice.roll(), faults));
         let limits = limits(dice);
-        let (on, to) = (Arc::new(disk.clone()), Arc::clone(&store));
-        let clock: Clock = Arc::new(|| NOON);
-        let opened = Spool::open_on(on, DIR.into(), limits, to as _, clock).await;
-        (opened.expect("a disk that works can be opened").0, store)
+        let books = Arc::new(Books::new(rows, dice));
+        let with = With {
+            disk: Arc::new(disk.clone()),
+            store: Arc::clone(&store) as _,
+            clock: Arc::new(|| NOON),
+            keeper: Arc::clone(&books) as _,
+        };
+        let opened = Spool::open_with(with, DIR.into(), limits).await;
+        let (spool, recovered) = opened.expect("a disk that works can be opened");
+        let again = recovered.records().map(|record| record.location);
+        books.rows.lock().unwrap().0.extend(again);
+        books.recovered.store(true, Ordering::SeqCst);
+        (spool, store, books)
     }
 
     /// Appends a few records, perhaps at the same time.
@@ -136,6 +193,10 @@ impl Day {
         for (batch, answer) in batches.into_iter().zip(answers) {
             self.appended.extend(batch.iter().cloned());
             if let Ok(locations) = answer {
+                self.books.rows.lock().unwrap().0.extend(&locations);
+                if !locations.iter().all(|location| spool.holds(&location.object_key)) {
+                    self.books.sync();
+                }
                 self.acknowledged.extend(locations.into_iter().zip(batch));
             }
         }
@@ -161,8 +222,12 @@ impl Day {
             self.store.set_down(true);
             after
         };
-        let (spool, store) = Self::open(&mut self.dice, &self.disk, &self.memory).await;
-        (self.spool, self.store) = (spool, store);
+        let rows = self.books.after(kill);
+        let (spool, store, books) = Self::open(&self.dice, &self.disk, &self.memory, rows).await;
+        (self.spool, self.store, self.books) = (spool, store, books);
+        let rows = self.books.after(true);
+        let without: Vec<_> = self.acknowledged.keys().filter(|it| !rows.contains(it)).collect();
+        assert!(without.is_empty(), "without a row: {without:?}");
         self.check_readable().await;
     }
 
@@ -174,7 +239,7 @@ impl Day {
             let read = self.spool.read(location).await.map_err(|error| (location, error));
             assert!(read.unwrap() == bytes, "{location:?} is another record");
         }
-        self.store.set_faults(store_faults(&mut self.dice));
+        self.store.set_faults(store_faults(&self.dice));
     }
 
     async fn dusk(mut self) {
@@ -211,7 +276,7 @@ async fn schedule(seed: u64) -> (usize, u64) {
             0..6 => day.append().await,
             6 => day.read().await,
             7 => {
-                let faults = disk_faults(&mut day.dice);
+                let faults = disk_faults(&day.dice);
                 day.disk.set_faults(faults);
             }
             8 => {

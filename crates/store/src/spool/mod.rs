@@ -23,6 +23,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join;
 use oubliette_seal::SealedBody;
@@ -41,6 +42,38 @@ use crate::fs::blocking;
 use crate::key::{ObjectKey, RetentionClass};
 use crate::object::ObjectStore;
 use crate::segment::{FRAME_HEADER_LEN, Location, check_frame, frame_range, read_records};
+
+/// Somebody who needs the file of a segment for longer than it takes to upload it.
+///
+/// A row that points to a record need not be on a disk as soon as the record is: while the file is
+/// there, whoever recovers it makes the row again. So a spool asks before a file goes.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Returns once the file of this segment, which is in the object store, may go. From the moment it is
+    /// asked [`Spool::holds`] says no.
+    ///
+    /// # Errors
+    /// The file stays, and is uploaded and asked about again.
+    async fn let_go(&self, key: &ObjectKey) -> Result<(), StoreError>;
+}
+
+/// Keeps nothing.
+struct Nobody;
+
+#[async_trait]
+impl Keeper for Nobody {
+    async fn let_go(&self, _key: &ObjectKey) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// What a spool works with.
+struct With {
+    disk: Arc<dyn Disk>,
+    store: Arc<dyn ObjectStore>,
+    clock: Clock,
+    keeper: Arc<dyn Keeper>,
+}
 
 /// Tells the time as Unix seconds. Segments are named by it; nothing else depends on it.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -81,24 +114,38 @@ impl Spool {
         store: Arc<dyn ObjectStore>,
         clock: Clock,
     ) -> Result<(Self, Recovered), StoreError> {
-        Self::open_on(Arc::new(RealDisk), dir.into(), limits, store, clock).await
+        Self::open_for(dir, limits, store, clock, Arc::new(Nobody)).await
     }
 
-    async fn open_on(
-        disk: Arc<dyn Disk>,
-        dir: PathBuf,
+    /// As [`open`](Spool::open), for somebody who is asked before a file goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Spool::open).
+    pub async fn open_for(
+        dir: impl Into<PathBuf>,
         limits: SpoolLimits,
         store: Arc<dyn ObjectStore>,
         clock: Clock,
+        keeper: Arc<dyn Keeper>,
+    ) -> Result<(Self, Recovered), StoreError> {
+        let with = With { disk: Arc::new(RealDisk), store, clock, keeper };
+        Self::open_with(with, dir.into(), limits).await
+    }
+
+    async fn open_with(
+        with: With,
+        dir: PathBuf,
+        limits: SpoolLimits,
     ) -> Result<(Self, Recovered), StoreError> {
         limits.check()?;
-        let (folder, on) = (dir.clone(), Arc::clone(&disk));
+        let (folder, on) = (dir.clone(), Arc::clone(&with.disk));
         let (lock, (state, recovered)) = blocking(move || {
             let lock = recovery::take_folder(&*on, &folder)?;
             Ok((lock, recovery::recover(&*on, &folder)?))
         })
         .await?;
-        let shared = Arc::new(Shared::new(dir, disk, limits, store, clock, lock, state));
+        let shared = Arc::new(Shared::new(with, dir, limits, lock, state));
         let (commands, received) = channel();
         let writer = Writer::new(Arc::clone(&shared));
         std::thread::Builder::new()
@@ -254,10 +301,11 @@ impl Spool {
         locations.iter().map(answer).collect()
     }
 
-    /// Whether a segment's file is in the spool, and the object store may not have it yet.
+    /// Whether a segment's file is in the spool and will stay there until its [`Keeper`] has been asked.
+    /// If not, the object store has it.
     #[must_use]
     pub fn holds(&self, key: &ObjectKey) -> bool {
-        self.shared.local_file(*key).is_some()
+        self.shared.holds(*key)
     }
 
     /// Where the spool stands. Cheap: no disk is touched.

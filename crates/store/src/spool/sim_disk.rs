@@ -12,32 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Disk, FolderLock, SpoolFile};
-
-/// SplitMix64: the course of a schedule follows from its seed.
-#[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5851_f42d_4c95_7f2d)
-    }
-
-    pub(super) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(super) fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n.max(1)
-    }
-
-    pub(super) fn percent(&mut self, percent: u8) -> bool {
-        self.below(100) < u64::from(percent)
-    }
-}
+use crate::testing::Dice;
 
 /// How often what fails, in percent of the calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,7 +90,7 @@ impl Change {
 
 impl Inode {
     /// Puts sectors of unsynced writes on the disk, each by a throw of the dice.
-    fn tear(&mut self, dice: &mut Dice) {
+    fn tear(&mut self, dice: &Dice) {
         for (at, len) in std::mem::take(&mut self.dirty) {
             let whole = dice.percent(30);
             let mut from = at;
@@ -167,12 +142,12 @@ impl SimDisk {
     pub(super) fn crash(&self, kill: bool) -> Self {
         let mut state = self.state();
         state.dead = true;
-        let (mut dice, mut inodes) = (state.dice.clone(), state.inodes.clone());
+        let (dice, mut inodes) = (state.dice.clone(), state.inodes.clone());
         let names = if kill {
             // The kernel goes on and keeps what it has.
             state.names.clone()
         } else {
-            inodes.iter_mut().for_each(|inode| inode.tear(&mut dice));
+            inodes.iter_mut().for_each(|inode| inode.tear(&dice));
             for inode in &mut inodes {
                 inode.cached.clone_from(&inode.durable);
             }
@@ -214,7 +189,7 @@ impl SimDisk {
 
     /// The disk, if this call does not fail by a throw of the dice.
     fn to_read(&self) -> io::Result<MutexGuard<'_, State>> {
-        let mut state = self.state();
+        let state = self.state();
         let percent = state.faults.read;
         if state.dead || state.dice.percent(percent) {
             return Err(io::Error::other("injected: EIO"));
@@ -223,7 +198,7 @@ impl SimDisk {
     }
 
     fn to_change(&self, percent: impl Fn(&DiskFaults) -> u8) -> io::Result<MutexGuard<'_, State>> {
-        let mut state = self.state();
+        let state = self.state();
         if state.dead {
             return Err(io::Error::other("injected: the process is dead"));
         }
@@ -366,7 +341,7 @@ impl SpoolFile for SimFile {
                 Ok(())
             }
             Some(error) => {
-                inode.tear(&mut state.dice);
+                inode.tear(&state.dice);
                 Err(error)
             }
         }

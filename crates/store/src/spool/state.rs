@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::disk::{Disk, FolderLock};
 use super::reading::Reading;
-use super::{Clock, SpoolLimits};
+use super::{Clock, Keeper, SpoolLimits, With};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::{ObjectKey, SegmentId};
 use crate::object::ObjectStore;
@@ -23,6 +23,7 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) reading: Reading,
     pub(super) clock: Clock,
+    pub(super) keeper: Arc<dyn Keeper>,
     /// Wakes the uploader: a segment is waiting.
     pub(super) waiting: Notify,
     /// Wakes the uploader out of its pause: someone waits for a flush.
@@ -71,18 +72,19 @@ pub(super) enum Phase {
     SetAside { good: Option<u64> },
     /// Finished and not uploaded.
     Sealed { uploading: bool },
+    /// Uploaded; its keeper is asked whether its file may go.
+    Leaving,
 }
 
 impl Shared {
     pub(super) fn new(
+        with: With,
         dir: PathBuf,
-        disk: Arc<dyn Disk>,
         limits: SpoolLimits,
-        store: Arc<dyn ObjectStore>,
-        clock: Clock,
         lock: FolderLock,
         state: State,
     ) -> Self {
+        let With { disk, store, clock, keeper } = with;
         Self {
             dir,
             disk,
@@ -90,6 +92,7 @@ impl Shared {
             reading: Reading::new(Arc::clone(&store)),
             store,
             clock,
+            keeper,
             waiting: Notify::new(),
             hurry: Notify::new(),
             closed: AtomicBool::new(false),
@@ -183,11 +186,24 @@ impl Shared {
         Some(file_path(&self.dir, local.key, local.phase.extension()))
     }
 
+    /// Whether a segment lies here, and will until its keeper is asked.
+    pub(super) fn holds(&self, key: ObjectKey) -> bool {
+        let state = self.lock();
+        let local = state.segments.get(&key.segment()).filter(|local| local.key == key);
+        local.is_some_and(|local| local.phase != Phase::Leaving)
+    }
+
     /// Takes a segment and its bytes off the books.
     pub(super) fn forget(&self, segment: SegmentId) {
         let mut state = self.lock();
         if let Some(local) = state.segments.remove(&segment) {
             state.bytes = state.bytes.saturating_sub(local.bytes);
+        }
+    }
+
+    pub(super) fn phase(&self, segment: SegmentId, phase: Phase) {
+        if let Some(local) = self.lock().segments.get_mut(&segment) {
+            local.phase = phase;
         }
     }
 
@@ -230,7 +246,7 @@ impl Phase {
     pub(super) fn extension(self) -> &'static str {
         match self {
             Phase::Open | Phase::SetAside { .. } => "open",
-            Phase::Sealed { .. } => "seg",
+            Phase::Sealed { .. } | Phase::Leaving => "seg",
         }
     }
 }
@@ -258,7 +274,7 @@ pub(super) fn parse_file_name(name: &str) -> Option<(ObjectKey, &str)> {
 pub struct SpoolStatus {
     /// Segments that records are appended to: at most one per retention class.
     pub open_segments: usize,
-    /// Finished segments that are not uploaded yet.
+    /// Finished segments that are not uploaded yet, or whose file may not go yet.
     pub waiting_segments: usize,
     /// Segments whose file failed and awaits being copied to a fresh one.
     pub set_aside_segments: usize,
@@ -315,6 +331,7 @@ impl Shared {
                     continue;
                 }
                 Phase::SetAside { .. } => status.set_aside_segments += 1,
+                Phase::Leaving => status.waiting_segments += 1,
                 Phase::Sealed { uploading } => {
                     status.waiting_segments += 1;
                     if uploading {

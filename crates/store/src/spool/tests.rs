@@ -254,6 +254,7 @@ async fn a_spool_file_that_spoils_while_it_waits_is_noticed_before_it_is_uploade
 struct BadDisk {
     fail_write: AtomicBool,
     fail_sync: AtomicBool,
+    hold_sync: AtomicBool,
     syncs: AtomicU64,
     touched_after_failure: AtomicBool,
 }
@@ -278,6 +279,9 @@ impl SpoolFile for BadFile {
     fn sync_data(&mut self) -> io::Result<()> {
         self.check()?;
         self.disk.syncs.fetch_add(1, Ordering::SeqCst);
+        while self.disk.hold_sync.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if self.disk.fail_sync.load(Ordering::SeqCst) {
             self.failed = true;
             return Err(io::Error::other("injected: fsync failed"));
@@ -312,7 +316,9 @@ impl Disk for WithBadFiles {
 
 async fn open_on(disk: &Arc<BadDisk>, dir: &Path, store: Arc<dyn ObjectStore>) -> Spool {
     let disk = Arc::new(WithBadFiles(Arc::clone(disk)));
-    Spool::open_on(disk, dir.into(), limits(), store, clock()).await.unwrap().0
+    let with = With { disk, store, clock: clock(), keeper: Arc::new(Nobody) };
+    let limits = SpoolLimits { max_pending_bytes: 500_000, ..limits() };
+    Spool::open_with(with, dir.into(), limits).await.unwrap().0
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -385,6 +391,73 @@ async fn appends_that_wait_together_share_a_sync() {
     assert_eq!(offsets.len(), 500);
     let syncs = disk.syncs.load(Ordering::SeqCst);
     assert!((1..250).contains(&syncs), "{syncs} syncs for 500 appends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_disk_is_waited_for_with_so_much_in_memory_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(BadDisk::default());
+    let spool = Arc::new(open_on(&disk, dir.path(), away()).await);
+    disk.hold_sync.store(true, Ordering::SeqCst);
+    let waiting: Vec<_> = (0..3)
+        .map(|number| {
+            let (spool, body) = (Arc::clone(&spool), sealed(number, 150_000));
+            tokio::spawn(async move { spool.append(body, class()).await })
+        })
+        .collect();
+    while spool.status().pending_bytes < 450_000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let refused = spool.append(sealed(3, 100_000), class()).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Full);
+    assert!(refused.to_string().contains("too slow"), "{refused}");
+    assert!(waiting.iter().all(|append| !append.is_finished()), "nothing is acknowledged unsynced");
+    disk.hold_sync.store(false, Ordering::SeqCst);
+    for append in waiting {
+        append.await.unwrap().unwrap();
+    }
+    while spool.status().pending_bytes > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await; // it is answered first
+    }
+    spool.append(sealed(3, 100_000), class()).await.unwrap();
+}
+
+/// Lets files go when it is told to, and fails before.
+#[derive(Default)]
+struct Reluctant {
+    asked: AtomicU64,
+    willing: AtomicBool,
+}
+
+#[async_trait]
+impl Keeper for Reluctant {
+    async fn let_go(&self, _key: &ObjectKey) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.willing.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => Err(StoreError::new(StoreErrorKind::Retry, "not yet")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_stays_until_its_keeper_lets_it_go() {
+    let (dir, memory) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::new()));
+    let keeper = Arc::new(Reluctant::default());
+    let opened = Spool::open_for(dir.path(), limits(), memory, clock(), keeper.clone());
+    let (spool, _) = opened.await.unwrap();
+    let location = spool.append(sealed(0, 400), class()).await.unwrap();
+    assert!(spool.holds(&location.object_key));
+    let flushed = spool.flush(Duration::from_millis(200)).await.unwrap();
+    assert_eq!(flushed.left, 1);
+    assert!(keeper.asked.load(Ordering::SeqCst) > 1, "again and again");
+    assert_eq!(files(dir.path(), "seg").len(), 1);
+    assert!(spool.status().last_upload_error.is_some());
+    keeper.willing.store(true, Ordering::SeqCst);
+    assert_eq!(spool.flush(SOON).await.unwrap().left, 0);
+    assert!(!spool.holds(&location.object_key));
+    assert!(files(dir.path(), "seg").is_empty());
+    assert!(spool.read(&location).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

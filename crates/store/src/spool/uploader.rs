@@ -29,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let Some(key) = shared.lock().next_upload() else { break };
             let shared = Arc::clone(&shared);
             running.spawn(async move {
-                let result = upload(&shared, key).await;
+                let result = bring(&shared, key).await;
                 settle(&shared, key, &result).await;
                 (key, result)
             });
@@ -67,6 +67,16 @@ async fn until(pause: Option<Instant>) {
     match pause {
         Some(at) => sleep_until(at).await,
         None => future::pending().await,
+    }
+}
+
+/// Brings one segment to the object store, and waits until nobody needs its file any more.
+async fn bring(shared: &Arc<Shared>, key: ObjectKey) -> Result<(), StoreError> {
+    upload(shared, key).await?;
+    shared.phase(key.segment(), Phase::Leaving);
+    tokio::select! {
+        result = shared.keeper.let_go(&key) => result,
+        () = shared.stopped() => Err(StoreError::closed()),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::Dice;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::ObjectKey;
 use crate::object::{Check, LifecycleRule, ObjectPage, ObjectStore};
@@ -33,7 +34,7 @@ pub struct Faults {
 pub struct FailingStore {
     inner: Arc<dyn ObjectStore>,
     faults: Mutex<Faults>,
-    random: AtomicU64,
+    dice: Dice,
     down: AtomicBool,
     injected: AtomicU64,
     calls: AtomicU64,
@@ -46,7 +47,7 @@ impl FailingStore {
         Self {
             inner,
             faults: Mutex::new(faults),
-            random: AtomicU64::new(seed),
+            dice: Dice::new(seed),
             down: AtomicBool::new(false),
             injected: AtomicU64::new(0),
             calls: AtomicU64::new(0),
@@ -75,24 +76,11 @@ impl FailingStore {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// The next number of SplitMix64: good enough to spread faults, and a dependency less.
-    fn draw(&self) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self.random.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn happens(&self, percent: u8) -> bool {
-        self.draw() % 100 < u64::from(percent)
-    }
-
     /// Flips a bit of one byte. Another bit on the way in than on the way out, so that no comparison
     /// is fooled by the same accident twice.
     fn perhaps_altered(&self, bytes: Bytes, bit: u8) -> Bytes {
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let (happens, at) = (self.happens(faults.corrupt), self.draw());
+        let (happens, at) = (self.dice.percent(faults.corrupt), self.dice.roll());
         if !happens || bytes.is_empty() {
             return bytes;
         }
@@ -116,12 +104,12 @@ impl FailingStore {
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         // All are drawn each time, so that one percentage does not shift the course of the others.
         let (fail, lose, delay) = (
-            self.happens(faults.fail),
-            self.happens(faults.lose_reply),
-            self.happens(faults.delay),
+            self.dice.percent(faults.fail),
+            self.dice.percent(faults.lose_reply),
+            self.dice.percent(faults.delay),
         );
         let longest = u64::try_from(faults.longest_delay.as_micros()).unwrap_or(u64::MAX);
-        let wait = Duration::from_micros(self.draw() % longest.max(1));
+        let wait = Duration::from_micros(self.dice.below(longest));
         if delay {
             tokio::time::sleep(wait).await;
         }
