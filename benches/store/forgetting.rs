@@ -71,15 +71,19 @@ pub(crate) fn shred(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// So many bodies with numbers from `first` on.
+/// So many bodies with numbers from `first` on, a hundred at a time.
 fn captured(runtime: &Runtime, service: &Arc<Oubliette>, first: u64, bodies: u64) {
-    let at_once = bodies.min(100);
-    let ours = Arc::clone(service);
-    let at_once = u32::try_from(at_once).expect("at most a hundred");
-    clients(runtime, at_once, bodies.div_ceil(at_once.into()), first, move |number| {
-        let service = Arc::clone(&ours);
-        async move { capture_one(&service, number, r#"{"input":"hello"}"#.to_owned(), false).await }
-    });
+    let rest = u32::try_from(bodies % 100).expect("less than a hundred");
+    for (at_once, times, first) in
+        [(100, bodies / 100, first), (rest, 1, first + bodies / 100 * 100)]
+    {
+        let ours = Arc::clone(service);
+        clients(runtime, at_once, times, first, move |number| {
+            let service = Arc::clone(&ours);
+            let text = r#"{"input":"hello"}"#.to_owned();
+            async move { capture_one(&service, number, text, false).await }
+        });
+    }
 }
 
 async fn shred_one(service: &Oubliette, number: u64) {

@@ -28,7 +28,7 @@ fn begin_anew(settings: &Settings, json: bool) -> Result<(), Failure> {
     }
     let mut out = Output::new();
     out.line(format_args!(
-        "every body of {} accounts is forgotten; the root key is of generation {}",
+        "all bodies of all accounts ({}) are forgotten; the root key is of generation {}",
         begun.accounts, begun.generation
     ))?;
     out.done()

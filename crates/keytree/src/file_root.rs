@@ -280,7 +280,8 @@ pub(crate) fn in_force(
         (Slot::Void, Slot::Root(root)) => Ok((1, root)),
         (Slot::Void, Slot::Void) => Err((
             KeyTreeErrorKind::Damaged,
-            "it is damaged; without its key no body stored so far can be opened",
+            "it is damaged, and without its key no body stored so far can be opened; to go on with the rest, \
+             take it away and run `oubliette keys begin-anew`",
         )),
     }
 }

@@ -212,6 +212,8 @@ mod tests {
             let parsed = RecordHeader::parse(&header(len).to_bytes()).unwrap();
             assert_eq!(parsed.record_len(), len as usize + RecordHeader::OVERHEAD);
         }
+        let longest = RecordHeader::parse(&header(MAX_CIPHERTEXT_LEN).to_bytes()).unwrap();
+        assert_eq!(longest.record_len(), MAX_RECORD_LEN);
         let too_long = [MAX_CIPHERTEXT_LEN + (1 << 25), 1 << 31];
         for len in too_long {
             assert_eq!(padme(u64::from(len)), u64::from(len), "refused for its size alone");
@@ -221,6 +223,13 @@ mod tests {
             let error = RecordHeader::parse(&header(len).to_bytes()).unwrap_err();
             assert_eq!(error.kind(), SealErrorKind::Malformed, "{len}");
         }
+    }
+
+    #[test]
+    fn a_record_is_its_bytes() {
+        let mut bytes = header(0).to_bytes().to_vec();
+        bytes.extend([7; NONCE_LEN + TAG_LEN]);
+        assert_eq!(RecordRef::parse(&bytes).unwrap().as_bytes(), bytes);
     }
 
     #[test]

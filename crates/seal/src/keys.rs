@@ -120,6 +120,8 @@ mod tests {
             &[b"oubliette/v1/record/AEAD_AES_256_GCM\0", &[2; 16], &[0, 0, 0, 0, 0, 0, 1, 3], &[1]],
         );
         assert_eq!(derived(1, 2, 0x0103), [output[..32].to_vec(), output[32..].to_vec()]);
+        let (leaf, account) = (LeafKey::from_bytes([1; 32]), AccountTag::from_bytes([2; 16]));
+        assert_eq!(commitment(&leaf, account, LeafAddress::from_bits(0x0103)), output[32..]);
     }
 
     #[test]

@@ -76,3 +76,35 @@ pub(crate) fn decrypt(
         .map_err(|aead::AeadError| SealError::authentication())?;
     Ok(buffer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever has a leaf key could seal for one place and write another into the header, with the
+    /// commitment and the tag that go with it.
+    #[test]
+    fn a_header_that_claims_another_place_is_refused_though_all_else_fits() {
+        let (account, other) = (AccountTag::from_bytes([1; 16]), AccountTag::from_bytes([2; 16]));
+        let (address, later) = (LeafAddress::from_bits(7), LeafAddress::from_bits(8));
+        let leaf = LeafKey::from_bytes([3; 32]);
+        let (key, commitment) = keys::derive(&leaf, account, address);
+        let opens = |claimed: AccountTag, at: LeafAddress| {
+            let header = RecordHeader {
+                dictionary: crate::dictionary::Dictionary::None,
+                ciphertext_len: 0,
+                account: claimed,
+                address: at,
+                commitment,
+            };
+            let clear = header.to_bytes();
+            let nonce = [9; NONCE_LEN];
+            let tag = aead::encrypt_in_place(&key, &nonce, &clear, &mut []).unwrap();
+            let record = [clear.as_slice(), &nonce, &tag].concat();
+            let record = RecordRef::parse(&record).unwrap();
+            decrypt(&record, &Expected { account, address }, &leaf).is_ok()
+        };
+        assert!(opens(account, address));
+        assert!(!opens(other, address) && !opens(account, later) && !opens(other, later));
+    }
+}
