@@ -120,7 +120,7 @@ fn report(what: &str, name: &str, count: u32, run: &Run, bound: &Run, stored: (u
 }
 
 /// A service on a disk, with segments going to memory, for one account.
-async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
+pub(crate) async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
     let mut layout = Layout::new(dir.join("data"), dir.join("keys"));
     layout.spool.min_free_bytes = 0;
     let clock = Arc::new(ManualClock::at(NOON * 1000));
@@ -139,7 +139,7 @@ async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
     (service, memory)
 }
 
-fn account() -> AccountId {
+pub(crate) fn account() -> AccountId {
     AccountId::new("bench").expect("a name")
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn capture(criterion: &mut Criterion) {
     group.finish();
 }
 
-async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
+pub(crate) async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
     let id = ExchangeId::new(format!("exchange-{number}")).expect("an id");
     let envelope = Envelope {
         exchange: Exchange {

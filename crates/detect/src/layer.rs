@@ -6,6 +6,8 @@ mod starts;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::byteset::ByteSet;
 use crate::compile::Matcher;
 use crate::compile::gate::{self, Gate};
@@ -152,11 +154,12 @@ impl Layer {
         let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
         let mut bytes = 0;
         let mut word_bytes = 0;
+        let mut matchers = Matchers::new(rules, limits);
         for (number, rule) in (0u32..).zip(rules) {
             let source = rule.source();
             let syntax = &source.syntax;
             word_bytes += check_words(source, limits, word_bytes)?;
-            let mut matcher = Matcher::new(source, limits)?;
+            let mut matcher = matchers.next()?;
             let tails = std::mem::take(&mut matcher.tails);
             bytes += matcher.bytes;
             if bytes > limits.compiled_bytes {
@@ -320,6 +323,33 @@ impl Layer {
         found: impl FnMut(u32),
     ) {
         self.literals.anchors_at(literal, &self.sets, text, end, found);
+    }
+}
+
+/// The patterns of rules, compiled side by side, a batch ahead: what hostile rules take before the limit on all of them
+/// is felt stays bounded.
+struct Matchers<'r> {
+    rules: std::slice::Chunks<'r, Rule>,
+    limits: &'r Limits,
+    batch: std::vec::IntoIter<Result<Matcher, DetectError>>,
+}
+
+/// How many patterns are compiled ahead.
+const BATCH: usize = 256;
+
+impl<'r> Matchers<'r> {
+    fn new(rules: &'r [Rule], limits: &'r Limits) -> Self {
+        Self { rules: rules.chunks(BATCH), limits, batch: Vec::new().into_iter() }
+    }
+
+    /// The next rule's.
+    fn next(&mut self) -> Result<Matcher, DetectError> {
+        if self.batch.len() == 0 {
+            let rules = self.rules.next().unwrap_or_default();
+            let compiled = rules.par_iter().map(|rule| Matcher::new(rule.source(), self.limits));
+            self.batch = compiled.collect::<Vec<_>>().into_iter();
+        }
+        self.batch.next().expect("there is one for each rule")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hkdf::Hkdf;
+use oubliette_keytree::stack::{OF_CIPHERS, without_trace};
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
 use sha2::Sha512;
 use zeroize::Zeroizing;
@@ -49,19 +50,21 @@ pub(crate) fn derive(
     account: AccountTag,
     address: LeafAddress,
 ) -> (PayloadKey, [u8; COMMITMENT_LEN]) {
-    let mut output = Zeroizing::new([0_u8; 64]);
-    Hkdf::<Sha512>::new(Some(SALT), leaf.expose_secret())
-        .expand_multi_info(
-            &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
-            output.as_mut_slice(),
-        )
-        .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
+    without_trace::<OF_CIPHERS, _>(|| {
+        let mut output = Zeroizing::new([0_u8; 64]);
+        Hkdf::<Sha512>::new(Some(SALT), leaf.expose_secret())
+            .expand_multi_info(
+                &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
+                output.as_mut_slice(),
+            )
+            .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
 
-    let mut key = PayloadKey(Box::new(Zeroizing::new([0; 32])));
-    let mut commitment = [0; COMMITMENT_LEN];
-    key.0.copy_from_slice(&output[..32]);
-    commitment.copy_from_slice(&output[32..]);
-    (key, commitment)
+        let mut key = PayloadKey(Box::new(Zeroizing::new([0; 32])));
+        let mut commitment = [0; COMMITMENT_LEN];
+        key.0.copy_from_slice(&output[..32]);
+        commitment.copy_from_slice(&output[32..]);
+        (key, commitment)
+    })
 }
 
 /// The commitment that a record sealed under this leaf carries in the clear.
