@@ -255,15 +255,13 @@ impl ExchangeRedactor {
             if shape.replace(explored.shape()) != Some(explored.shape()) {
                 changed = None;
             }
-            match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
-                Some(next) => {
-                    current = Some(Zeroizing::new(next.body));
-                    changed = next.places;
-                    if !next.settled {
-                        continue;
-                    }
+            let next = self.pass(&explored, pass == 0, changed.as_deref(), &mut report);
+            if let Some(next) = next {
+                current = Some(Zeroizing::new(next.body));
+                changed = next.places;
+                if !next.settled {
+                    continue;
                 }
-                None => {}
             }
             let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
             // Text that was taken out may leave too little of it: what would be an
