@@ -82,16 +82,25 @@ impl ExchangeRedactor {
         self.pseudonyms.find(text, |span, _| again |= stands_alone(text, &span));
         hits.found.is_empty() && !again
     }
+}
 
-    /// Whether edits of a body lie in or beside texts other than those that they were made for.
-    pub(crate) fn reaches_others(explored: &Explored<'_>, own: &[NodeId], edits: &[Edit]) -> bool {
-        let places: Vec<_> = edits.iter().map(|edit| edit.range.clone()).collect();
-        let reading = &explored.reading;
-        reading
-            .texts()
-            .filter(|node| own.binary_search(node).is_err())
-            .any(|node| reading.touches(node, &places))
+/// Whether edits of a body lie in or beside texts other than those that they were made for.
+pub(crate) fn reaches_others(
+    explored: &Explored<'_>,
+    own: BTreeMap<NodeId, Vec<Edit>>,
+    edits: &[Edit],
+) -> bool {
+    let reading = &explored.reading;
+    let places: Vec<_> = edits.iter().map(|edit| edit.range.clone()).collect();
+    let others = |node: &NodeId| !own.contains_key(node);
+    if reading.texts().filter(others).any(|node| reading.touches(node, &places)) {
+        return true;
     }
+    own.into_iter().any(|(node, edits)| {
+        let mut theirs = BTreeMap::new();
+        theirs.insert(node, edits);
+        reading.touching(node, &places) != reading.edits_of_body(theirs).len()
+    })
 }
 
 /// Nothing decides of a value that is further off: rules look for words 128 bytes away, and what is in disguise is undone
