@@ -27,6 +27,8 @@ pub(crate) struct Reading<'b> {
     nodes: Vec<Node>,
     /// Whether some of it is in base64 or binary.
     encoded: bool,
+    /// Whether some of it repeats other parts token by token.
+    copied: bool,
 }
 
 /// One text and where it comes from. A body may hold millions of short strings, so this is small.
@@ -155,7 +157,7 @@ impl<'b> Reading<'b> {
     pub(crate) fn new(body: &'b [u8]) -> Self {
         let source = Source::Slice((0..body.len()).into());
         let root = Node { parent: 0, kind: Kind::Container, field: None, source };
-        Self { body, nodes: vec![root], encoded: false }
+        Self { body, nodes: vec![root], encoded: false, copied: false }
     }
 
     /// Every node that is to be scanned.
@@ -230,6 +232,7 @@ impl<'b> Reading<'b> {
         let spaces = usize::from(spaced) * stretches.len();
         text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum::<usize>() + spaces);
         for Part { node, range, copies } in stretches.iter().cloned() {
+            self.copied |= copies.is_some();
             let source = &self.text(node)[range.clone()];
             let (decoded, coding) = match written {
                 Written::Plain => (Cow::Borrowed(source), Coding::Plain),
@@ -342,6 +345,12 @@ impl<'b> Reading<'b> {
         self.encoded
     }
 
+    /// Whether some of it repeats other parts token by token: what is taken out there with them leaves others side by
+    /// side.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.copied
+    }
+
     /// Whether a text is the pieces that it was joined from and nothing between them.
     pub(crate) fn is_seamless(&self, id: NodeId) -> bool {
         match &self.nodes[id].source {
@@ -405,6 +414,27 @@ impl<'b> Reading<'b> {
                 .iter()
                 .any(|piece| self.lift(piece.node, piece.parent.clone()).into_iter().any(near)),
         }
+    }
+
+    /// How many of these stretches of the body, which are in order, a text lies in or beside.
+    pub(crate) fn touching(&self, id: NodeId, stretches: &[Range<usize>]) -> usize {
+        let mut touching = vec![false; stretches.len()];
+        let mut note = |range: Range<usize>| {
+            let next = stretches.partition_point(|stretch| stretch.end < range.start);
+            let near = stretches[next..].iter().take_while(|stretch| stretch.start <= range.end);
+            touching[next..].iter_mut().zip(near).for_each(|(touching, _)| *touching = true);
+        };
+        match &self.nodes[id].source {
+            Source::Slice(slice) => {
+                self.lift(id, 0..slice.range().len()).into_iter().for_each(&mut note);
+            }
+            Source::Joined(joined) => {
+                for piece in &joined.pieces {
+                    self.lift(piece.node, piece.parent.clone()).into_iter().for_each(&mut note);
+                }
+            }
+        }
+        touching.into_iter().filter(|touching| *touching).count()
     }
 
     /// The pieces of a joined text that hold something: where each ends in it, and where it begins in the body.

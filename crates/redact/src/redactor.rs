@@ -30,6 +30,7 @@ use crate::pool::{Lent, Pool};
 use crate::pseudonyms::{Pseudonyms, canonical};
 use crate::reading::{Kind, NodeId};
 use crate::report::{Format, Report};
+use crate::settled::reaches_others;
 use crate::stream::Units;
 use crate::surrogate;
 use crate::utf16::{self, Utf16};
@@ -255,15 +256,13 @@ impl ExchangeRedactor {
             if shape.replace(explored.shape()) != Some(explored.shape()) {
                 changed = None;
             }
-            match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
-                Some(next) => {
-                    current = Some(Zeroizing::new(next.body));
-                    changed = next.places;
-                    if !next.settled {
-                        continue;
-                    }
+            let next = self.pass(&explored, pass == 0, changed.as_deref(), &mut report);
+            if let Some(next) = next {
+                current = Some(Zeroizing::new(next.body));
+                changed = next.places;
+                if !next.settled {
+                    continue;
                 }
-                None => {}
             }
             let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
             // Text that was taken out may leave too little of it: what would be an
@@ -274,7 +273,12 @@ impl ExchangeRedactor {
             } else {
                 std::mem::take(&mut *redacted)
             };
-            return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
+            let mut redacted = plain.restore(redacted);
+            // Nor is it UTF-16 any more if a character has come to where that is told by, which is none of it.
+            if plain.text.is_some() && !plain.is_utf16(&redacted, &body) {
+                redacted = attached(&policy, &redacted, body.content_type(), &mut report);
+            }
+            return Ok(RedactedBody::new(redacted, content_type, report));
         }
         Err(RedactError::new(RedactErrorKind::Unsettled))
     }
@@ -341,12 +345,13 @@ impl ExchangeRedactor {
             None => explored.format != Format::Text,
             Some(field) => matches!(field, "key" | "name") || is_identity(field.as_bytes(), true),
         });
+        let renamed = renamed || reading.is_copied();
         let placed = hits.placed(reading, false);
         let by_text = self.edits(explored, placed, reading.body().len(), first, report);
         let settled = !renamed && self.settles(explored, &by_text);
-        let own: Vec<NodeId> = by_text.keys().copied().collect();
+        let own = if settled { by_text.clone() } else { BTreeMap::new() };
         let edits = reading.edits_of_body(by_text);
-        let settled = settled && !Self::reaches_others(explored, &own, &edits);
+        let settled = settled && !reaches_others(explored, own, &edits);
         (!edits.is_empty() || explored.loses_tail).then(|| {
             let (body, places) = match explored.format {
                 Format::EventStream => (event_stream::rebuild(reading.body(), &edits), None),

@@ -82,16 +82,25 @@ impl ExchangeRedactor {
         self.pseudonyms.find(text, |span, _| again |= stands_alone(text, &span));
         hits.found.is_empty() && !again
     }
+}
 
-    /// Whether edits of a body lie in or beside texts other than those that they were made for.
-    pub(crate) fn reaches_others(explored: &Explored<'_>, own: &[NodeId], edits: &[Edit]) -> bool {
-        let places: Vec<_> = edits.iter().map(|edit| edit.range.clone()).collect();
-        let reading = &explored.reading;
-        reading
-            .texts()
-            .filter(|node| own.binary_search(node).is_err())
-            .any(|node| reading.touches(node, &places))
+/// Whether edits of a body lie in or beside texts other than those that they were made for.
+pub(crate) fn reaches_others(
+    explored: &Explored<'_>,
+    own: BTreeMap<NodeId, Vec<Edit>>,
+    edits: &[Edit],
+) -> bool {
+    let reading = &explored.reading;
+    let places: Vec<_> = edits.iter().map(|edit| edit.range.clone()).collect();
+    let others = |node: &NodeId| !own.contains_key(node);
+    if reading.texts().filter(others).any(|node| reading.touches(node, &places)) {
+        return true;
     }
+    own.into_iter().any(|(node, edits)| {
+        let mut theirs = BTreeMap::new();
+        theirs.insert(node, edits);
+        reading.touching(node, &places) != reading.edits_of_body(theirs).len()
+    })
 }
 
 /// Nothing decides of a value that is further off: rules look for words 128 bytes away, and what is in disguise is undone
@@ -122,10 +131,15 @@ mod tests {
     #[test]
     fn what_is_near_goes_from_white_space_to_white_space() {
         let text = ["word ".repeat(1000), "x".repeat(2000), " word".repeat(1000)].concat();
-        let near = |places: &[Range<usize>]| near(text.as_bytes(), places);
-        assert_eq!(near(&[2500..2501]), [959..4039]);
-        assert_eq!(near(&[0..0, 2000..2010, 9000..9001]), [0..3549, 7460..10540]);
-        assert_eq!(near(&[4990..4990]), [3449..7000]);
-        assert!(near(&[]).is_empty());
+        for (places, expected) in [
+            (vec![(2500, 2501)], vec![(959, 4039)]),
+            (vec![(0, 0), (2000, 2010), (9000, 9001)], vec![(0, 3549), (7460, 10540)]),
+            (vec![(4990, 4990)], vec![(3449, 7000)]),
+            (vec![], vec![]),
+        ] {
+            let places: Vec<_> = places.into_iter().map(|(start, end)| start..end).collect();
+            let near = near(text.as_bytes(), &places);
+            assert_eq!(near.iter().map(|r| (r.start, r.end)).collect::<Vec<_>>(), expected);
+        }
     }
 }

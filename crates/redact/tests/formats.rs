@@ -367,6 +367,31 @@ fn a_mark_of_utf16_hides_no_text_and_half_a_character_stays() {
     assert_eq!(redact_str("\"\x7f\"", JSON), "\"\x7f\"");
 }
 
+/// UTF-16 without a mark is told by its zeros, and a character may come to where they are looked for.
+#[test]
+fn utf16_that_is_none_any_more_is_described() {
+    let text =
+        format!("{}{} \u{4e00}", "Please see 4242 4242 4242 4242. ".repeat(4), "so ".repeat(44));
+    let body: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let once = redact(body, "text/plain");
+    assert!(!once.bytes().windows(4).any(|four| four == b"\x004\x002"));
+    assert_eq!(redact(once.bytes(), "text/plain").bytes(), once.bytes());
+}
+
+/// An alternative to a token that goes leaves those before and behind it side by side.
+#[test]
+fn what_comes_together_when_others_go_is_found() {
+    let event = |token: &str, other: &str| json!({"type": "x", "delta": token, "logprobs": [{"token": token, "top_logprobs": [{"token": token}, {"token": other}]}]});
+    let events = [
+        event("to jo@example.com", "x@y"),
+        event("so", "o"),
+        event(" 4242 4242 ", "4242 "),
+        event("4242 4242", "4242 4242 4242 "),
+    ];
+    let stream: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    with(fixed(), &stream, "text/event-stream");
+}
+
 /// What is left when a value is taken out may be read in another way than before.
 #[test]
 fn a_text_that_becomes_a_stream_is_read_as_one() {

@@ -1,7 +1,10 @@
 //! From bytes to texts: finds the documents of a body, their strings and numbers, the JSON inside
 //! strings, the deltas that belong together, and what is no text: attachments, vectors, ciphertext.
 
-use std::borrow::Cow;
+mod carried;
+mod gather;
+mod leaves;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -9,18 +12,20 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use crate::attachment::{self, Attachment, Style};
-use crate::delta::{self, Likeness};
 use crate::event_stream::{self, Frame};
 use crate::field::{self, CleanNames, Disguise};
 use crate::form;
-use crate::json::{self, Ignore, Lexed, Path, Visit};
+use crate::json::{self, Ignore, Lexed};
 use crate::multipart;
 use crate::otlp::{self, What};
 use crate::paths::{Decision, Paths};
-use crate::reading::{Copies, Kind, NodeId, Part, Reading, Stretch, Written};
+use crate::reading::{Kind, NodeId, Part, Reading, Stretch, Written};
 use crate::report::Format;
 use crate::sse;
-use crate::stream::{FAR, Units};
+use crate::stream::Units;
+pub(crate) use carried::{Carried, Channel};
+use gather::{Gathered, Stream};
+use leaves::{Leaf, Leaves};
 
 /// JSON inside strings is followed this deep: a tool call inside a logged body inside a log line
 /// takes four.
@@ -28,9 +33,6 @@ const MAX_STRINGS: usize = 8;
 
 /// Shorter numbers identify nobody.
 const SHORTEST_NUMBER: usize = 6;
-
-/// An event carries one delta, or one for each of a few choices.
-const MOST_UNSURE: usize = 16;
 
 /// A body as it was read.
 pub(crate) struct Explored<'b> {
@@ -197,39 +199,6 @@ fn element(body: &[u8], range: Range<usize>, first: bool) -> Range<usize> {
     range.end - inside.len()..range.end
 }
 
-/// What is remembered of a stream that is read in parts.
-#[derive(Default)]
-pub(crate) struct Carried {
-    channels: BTreeMap<Vec<u8>, Memory>,
-    /// Something has gone.
-    begun: bool,
-    /// Counts what has gone, to tell the channels that have been silent for longest.
-    time: u64,
-}
-
-/// What is remembered of a channel.
-#[derive(Default)]
-struct Memory {
-    /// The end of its text, redacted.
-    tail: Zeroizing<Vec<u8>>,
-    /// Where in its JSON it stands, if it is JSON in pieces.
-    opening: Option<Zeroizing<Vec<u8>>>,
-    time: u64,
-}
-
-/// What deltas of a stream join to, in the part of it that is being read.
-pub(crate) struct Channel {
-    key: Vec<u8>,
-    pub(crate) node: NodeId,
-    /// So much of its text has gone before.
-    before: usize,
-    /// Whether it is JSON in pieces, and its texts are other nodes.
-    pub(crate) json: bool,
-}
-
-/// So many channels are remembered; of more, those that have been silent for longest are forgotten.
-const MOST_CHANNELS: usize = 64;
-
 /// What a body looks like.
 pub(crate) fn guess(body: &[u8]) -> Format {
     if event_stream::looks_like(body) {
@@ -268,117 +237,6 @@ struct Explorer<'b, 'p> {
     spare: Vec<Leaf>,
 }
 
-/// What one document of a body, or one string in it, holds.
-#[derive(Default)]
-struct Leaves<'p> {
-    leaves: Vec<Leaf>,
-    /// What tells objects of a stream apart, by object.
-    identities: Identities,
-    /// `(object, range)` of arrays named `bytes`, and of those that hold the alternatives to a token.
-    bytes: BTreeMap<u32, Range<usize>>,
-    alternatives: BTreeMap<u32, Range<usize>>,
-    /// The numbers of tokens in a vocabulary, by object.
-    ids: BTreeMap<u32, Range<usize>>,
-    /// The `type` and the `key` or `name` that was met last, with its object.
-    kind: Option<(u32, Range<usize>)>,
-    label: Option<(u32, Range<usize>)>,
-    /// Whether deltas are looked for, and whether unknown ones are guessed at.
-    deltas: Option<bool>,
-    /// Whether the document is a request, response or event itself, and not data inside one.
-    outer: bool,
-    truncated: bool,
-    /// Whether the document may go on, being part of a stream that is read in parts.
-    goes_on: bool,
-    /// How many keys there are.
-    keys: usize,
-    /// The node they are leaves of.
-    node: NodeId,
-    /// What the account wants done by path, and the path of this document.
-    paths: Option<(&'p Paths, Rc<str>)>,
-    names: Option<&'p CleanNames>,
-}
-
-type Identities = BTreeMap<u32, Vec<u8>>;
-
-/// A string or number. A body may hold millions, so this is small.
-struct Leaf {
-    raw: Stretch,
-    field: Option<Stretch>,
-    role: Role,
-    /// Left as it is for its path, but for what may stand in JSON inside it.
-    skip: bool,
-    /// Its path, where paths matter.
-    path: Option<Rc<str>>,
-}
-
-enum Role {
-    String {
-        escaped: bool,
-    },
-    Schema {
-        escaped: bool,
-    },
-    Opaque {
-        escaped: bool,
-    },
-    Number,
-    Vector {
-        what: Disguise,
-        count: usize,
-        base64: bool,
-    },
-    Forced {
-        number: bool,
-    },
-    Delta {
-        likeness: Likeness,
-        escaped: bool,
-        place: Box<Place>,
-    },
-    /// A delta of a stream that the document holds as a whole, in an array in this object.
-    Logged {
-        array: u32,
-        escaped: bool,
-        place: Box<Place>,
-    },
-    Token {
-        place: Box<Place>,
-        spaced: bool,
-    },
-}
-
-/// Where a delta stands: under which names, in which objects.
-struct Place {
-    names: Vec<u8>,
-    objects: Vec<u32>,
-}
-
-/// What was gathered from documents that belong together.
-#[derive(Default)]
-struct Gathered {
-    /// How many documents there were.
-    documents: usize,
-    streams: BTreeMap<Vec<u8>, Stream>,
-    /// Lists of pieces that each document has by itself.
-    lists: BTreeMap<Vec<u8>, Stream>,
-    /// Deltas whose document broke off: the names above them, and the stream they were added to.
-    unsure: Vec<(Vec<u8>, Vec<u8>, Part)>,
-}
-
-/// Deltas that belong together.
-struct Stream {
-    field: Option<Stretch>,
-    at: At,
-    spaced: bool,
-    parts: Vec<Part>,
-}
-
-impl Stream {
-    fn new(field: Option<Stretch>, spaced: bool, at: &At) -> Self {
-        Self { field, at: at.clone(), spaced, parts: Vec::new() }
-    }
-}
-
 /// Where a text stands.
 #[derive(Debug, Clone, Default)]
 struct At {
@@ -400,35 +258,6 @@ impl<'b, 'p> Explorer<'b, 'p> {
     fn done(mut self) -> Explored<'b> {
         self.out.documents.sort_unstable_by_key(|(node, range)| (*node, range.start));
         self.out
-    }
-
-    /// Adds what deltas join to, behind what has gone of it before.
-    fn channel(&mut self, key: Vec<u8>, parts: &[Part], written: Written, stream: Stream) {
-        let Stream { field, spaced, at, .. } = stream;
-        // A stream within a stream is whole where it is.
-        let Some(carried) = self.out.carried.as_ref().filter(|_| at.depth == 0) else {
-            let node = self.out.reading.add_joined(parts, written, spaced, field);
-            self.open(node, &at);
-            return;
-        };
-        let memory = carried.channels.get(&key);
-        let known = memory.is_some();
-        let tail = memory.map_or_else(Zeroizing::default, |memory| memory.tail.clone());
-        if let Some(opening) = memory.and_then(|memory| memory.opening.clone()) {
-            let before = opening.len();
-            let node = self.out.reading.add_joined_to(&opening, parts, written, spaced, field);
-            if self.open_json(node, &at).is_some() {
-                return self.out.channels.push(Channel { key, node, before, json: true });
-            }
-            self.out.reading.set_kind(node, Kind::Container);
-        }
-        let before = tail.len();
-        let node = self.out.reading.add_joined_to(&tail, parts, written, spaced, field);
-        let json = !known && self.open_json(node, &at).is_some();
-        if !json {
-            self.open_text(node, &at);
-        }
-        self.out.channels.push(Channel { key, node, before, json });
     }
 
     /// Reads a text as what it is said to be or, failing that, as what it looks like.
@@ -822,132 +651,6 @@ impl<'b, 'p> Explorer<'b, 'p> {
         (lexed, leaves)
     }
 
-    /// Adds the leaves of the only document there is as nodes.
-    fn only_document(&mut self, leaves: Leaves<'p>, at: &At) {
-        let mut gathered = Gathered::default();
-        self.document(leaves, &mut gathered, at);
-        self.join_gathered(gathered);
-    }
-
-    /// Adds the leaves of a document as nodes, and gathers those that belong together with leaves of others.
-    fn document(&mut self, mut document: Leaves<'p>, gathered: &mut Gathered, at: &At) {
-        let number = gathered.documents;
-        gathered.documents += 1;
-        let parent = document.node;
-        let mut leaves = std::mem::take(&mut document.leaves);
-        for leaf in leaves.drain(..) {
-            let raw = leaf.raw.range();
-            let inside = At { depth: at.depth, skip: leaf.skip, path: leaf.path };
-            let at = &inside;
-            let (key, place, spaced, copies) = match leaf.role {
-                Role::Number | Role::Opaque { .. } | Role::Vector { .. } if leaf.skip => {
-                    continue;
-                }
-                Role::Schema { .. } if leaf.skip => continue,
-                Role::Number => {
-                    self.out.reading.add_slice(parent, raw, leaf.field, Kind::Number);
-                    continue;
-                }
-                Role::String { escaped } => {
-                    self.string(parent, raw, escaped, leaf.field, at);
-                    continue;
-                }
-                Role::Schema { escaped } => {
-                    let node = self.out.reading.add_json_string(parent, raw, escaped, leaf.field);
-                    self.out.reading.set_kind(node, Kind::Schema);
-                    continue;
-                }
-                Role::Opaque { escaped } => {
-                    self.opaque(parent, raw, escaped, leaf.field, at);
-                    continue;
-                }
-                Role::Vector { what, count, base64 } => {
-                    self.out
-                        .aside
-                        .push((parent, Aside::Vector { range: raw, what, count, base64 }));
-                    continue;
-                }
-                Role::Forced { number } => {
-                    self.out.aside.push((parent, Aside::Forced { range: raw, number }));
-                    continue;
-                }
-                Role::Delta { likeness, escaped, place } => {
-                    // Documents that are no events may be whole messages, which only look like parts.
-                    let is_guess = likeness == Likeness::Guessed;
-                    let is_whole = (is_guess || document.deltas != Some(true))
-                        && self.string(parent, raw.clone(), escaped, leaf.field, at);
-                    // What is a document by itself goes on nowhere: joined with others it would be prose.
-                    if is_guess && is_whole {
-                        continue;
-                    }
-                    (place.stream(&document.identities), place, false, None)
-                }
-                Role::Logged { array, escaped, place } => {
-                    self.string(parent, raw.clone(), escaped, leaf.field, at);
-                    let mut key = place.stream(&document.identities);
-                    key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
-                    let list = gathered.lists.entry(key);
-                    let list = list.or_insert_with(|| Stream::new(leaf.field, false, at));
-                    list.parts.push(Part::new(parent, raw));
-                    continue;
-                }
-                Role::Token { place, spaced } => {
-                    let mut copies = document.copies(&place);
-                    if spaced {
-                        let text = &self.out.reading.text(parent)[raw.clone()];
-                        let escaped = memchr::memchr(b'\\', text).is_some();
-                        self.string(parent, raw.clone(), escaped, leaf.field, at);
-                        // It counts the stretches, and is no token's.
-                        copies.id = None;
-                    }
-                    let copies = Some(Box::new(copies));
-                    // A list is a text by itself, and with what follows in a stream.
-                    if document.deltas != Some(true) {
-                        let part =
-                            Part { node: parent, range: raw.clone(), copies: copies.clone() };
-                        let list = gathered.lists.entry(place.list(number));
-                        let list = list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
-                        list.parts.push(part);
-                        if document.deltas.is_none() {
-                            continue;
-                        }
-                    }
-                    (place.stream(&document.identities), place, spaced, copies)
-                }
-            };
-            if document.truncated {
-                gathered.unsure.push((place.names, key.clone(), Part::new(parent, raw.clone())));
-            }
-            let stream =
-                gathered.streams.entry(key).or_insert_with(|| Stream::new(leaf.field, spaced, at));
-            stream.parts.push(Part { node: parent, range: raw, copies });
-        }
-        self.spare = leaves;
-    }
-
-    /// Adds what was gathered as nodes.
-    fn join_gathered(&mut self, gathered: Gathered) {
-        let Gathered { mut streams, lists, unsure, .. } = gathered;
-        // A document that broke off may have lost what says which stream its delta goes on with, so
-        // the delta is read as the end of each it could be of. More than a few are no honest event.
-        for (names, own, part) in unsure.into_iter().take(MOST_UNSURE) {
-            for (key, stream) in &mut streams {
-                if *key != own && key.starts_with(&names) {
-                    stream.parts.push(Part::new(part.node, part.range.clone()));
-                }
-            }
-        }
-        for (_, mut list) in lists {
-            let parts = std::mem::take(&mut list.parts);
-            let node = self.out.reading.add_joined(&parts, Written::Json, list.spaced, list.field);
-            self.open(node, &list.at);
-        }
-        for (key, mut stream) in streams {
-            let parts = std::mem::take(&mut stream.parts);
-            self.channel(key, &parts, Written::Json, stream);
-        }
-    }
-
     /// A string; `true` if it is a document, or several.
     fn string(
         &mut self,
@@ -1087,37 +790,6 @@ impl Explored<'_> {
         (self.format, self.reading.containers(), self.documents.len())
     }
 
-    /// What was remembered before this part was read.
-    pub(crate) fn into_carried(self) -> Carried {
-        self.carried.unwrap_or_default()
-    }
-
-    /// What is to be remembered once everything up to an offset of the body has gone.
-    pub(crate) fn remember(self, until: usize) -> Carried {
-        let mut carried = self.carried.unwrap_or_default();
-        carried.begun = true;
-        carried.time += 1;
-        for Channel { key, node, before, json } in self.channels {
-            let gone =
-                self.reading.pieces(node).filter(|(_, at)| *at < until).map(|(end, _)| end).max();
-            let Some(gone) = gone else { continue };
-            let text = &self.reading.text(node)[..gone];
-            let memory = carried.channels.entry(key).or_default();
-            memory.time = carried.time;
-            memory.opening =
-                if json { json::opening(text, open_string).map(Zeroizing::new) } else { None };
-            let mut whole = std::mem::take(&mut memory.tail);
-            whole.extend_from_slice(&text[before.min(gone)..]);
-            memory.tail = Zeroizing::new(tail(&whole).to_vec());
-        }
-        while carried.channels.len() > MOST_CHANNELS {
-            let oldest = carried.channels.iter().min_by_key(|(_, memory)| memory.time);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { break };
-            carried.channels.remove(&key);
-        }
-        carried
-    }
-
     /// The paths to texts, as in `messages[*].content`; of what several pieces join to, that of the first. Each document on the way is lexed once.
     pub(crate) fn paths_of(&self, nodes: &[NodeId]) -> BTreeMap<NodeId, String> {
         // The steps to take: from each node to the document it stands in, and on from there.
@@ -1166,249 +838,6 @@ impl Explored<'_> {
         }
         paths
     }
-}
-
-impl Visit for Leaves<'_> {
-    fn key(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
-        self.keys += 1;
-        if !escaped && self.names.is_some_and(|names| names.holds(path.slice(&raw))) {
-            return;
-        }
-        if self.decide(path) == Some(Decision::Skip) {
-            return;
-        }
-        self.leaves.push(Leaf {
-            raw: raw.into(),
-            field: None,
-            role: Role::String { escaped },
-            skip: false,
-            path: None,
-        });
-    }
-
-    fn string(&mut self, path: &Path<'_>, raw: Range<usize>, escaped: bool) {
-        self.identify(path, &raw);
-        if raw.is_empty() {
-            return;
-        }
-        if self.decide(path) == Some(Decision::Force) {
-            return self.add(path, raw, Role::Forced { number: false });
-        }
-        let text = path.slice(&raw);
-        if field::is_trace_id(path, text) {
-            return;
-        }
-        let role = if field::is_number(path, text) {
-            Role::Number
-        } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
-            Role::Opaque { escaped }
-        } else if let Some(count) = field::embedding_in_base64(path, text, escaped) {
-            Role::Vector { what: Disguise::Embedding, count, base64: true }
-        } else if self.outer && field::is_schema(path) {
-            Role::Schema { escaped }
-        } else if let Some(spaced) = delta::token(path) {
-            Role::Token { place: Place::of(path), spaced }
-        } else {
-            match self.deltas.and_then(|events| delta::likeness(path, events)) {
-                // Sound in base64, piece by piece.
-                Some(_)
-                    if self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta")) =>
-                {
-                    Role::String { escaped }
-                }
-                Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
-                None => match delta::logged(path) {
-                    Some(array) => Role::Logged { array, escaped, place: Place::of(path) },
-                    None => Role::String { escaped },
-                },
-            }
-        };
-        self.add(path, raw, role);
-    }
-
-    fn scalar(&mut self, path: &Path<'_>, raw: Range<usize>) {
-        self.identify(path, &raw);
-        let is_number = !matches!(path.slice(&raw).first(), Some(b't' | b'f' | b'n'));
-        match self.decide(path) {
-            Some(Decision::Skip) => return,
-            Some(Decision::Force) if is_number => {
-                return self.add(path, raw, Role::Forced { number: true });
-            }
-            _ => {}
-        }
-        if let (Some(b"token_id" | b"tokenId" | b"id"), Some(object)) = (path.name(), path.object())
-        {
-            self.ids.insert(object, raw.clone());
-        }
-        // One at the very end of what there is may go on.
-        let is_long = raw.len() >= SHORTEST_NUMBER || (self.goes_on && path.ends_with(&raw));
-        if is_long && is_number {
-            self.add(path, raw, Role::Number);
-        }
-    }
-
-    fn array(&mut self, path: &Path<'_>, raw: Range<usize>) {
-        let (Some(object), Some(name)) = (path.object(), path.name()) else { return };
-        if let Some((what, count)) = field::disguise(path, path.slice(&raw))
-            && self.decide(path).is_none_or(|decision| decision == Decision::Scan)
-        {
-            let inside = |leaf: &Leaf| leaf.raw.range().start > raw.start;
-            while self.leaves.pop_if(|leaf| inside(leaf)).is_some() {}
-            return self.add(path, raw, Role::Vector { what, count, base64: false });
-        }
-        match name {
-            b"bytes" => self.bytes.insert(object, raw),
-            b"top_logprobs" | b"topCandidates" => self.alternatives.insert(object, raw),
-            _ => None,
-        };
-    }
-}
-
-impl Leaves<'_> {
-    fn add(&mut self, path: &Path<'_>, raw: Range<usize>, role: Role) {
-        let name = path.name_range();
-        // A pair of name and value says what it is by the value of the name.
-        let label = match (&self.label, name.clone().map(|name| path.slice(&name))) {
-            (
-                Some((object, label)),
-                Some(b"value" | b"stringValue" | b"string_value" | b"intValue"),
-            ) if path.inner_objects().take(2).any(|around| around == *object) => {
-                Some(label.clone())
-            }
-            _ => None,
-        };
-        let field = label.or(name).map(Stretch::from);
-        let (skip, path) = match &self.paths {
-            None => (false, None),
-            Some((paths, _)) => {
-                let path = self.path_to(path);
-                (paths.decide(&path) == Decision::Skip, Some(path.into()))
-            }
-        };
-        self.leaves.push(Leaf { raw: raw.into(), field, role, skip, path });
-    }
-
-    /// Notes what the strings around say of others.
-    fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
-        let (Some(name), Some(object)) = (path.name(), path.object()) else { return };
-        match name {
-            b"type" => self.kind = Some((object, raw.clone())),
-            b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
-            _ => {}
-        }
-        if delta::is_identity(name, object == 0)
-            && let Some(value) = delta::identity(path.slice(raw))
-        {
-            let identity = self.identities.entry(object).or_default();
-            identity.extend_from_slice(name);
-            identity.push(b'=');
-            identity.extend_from_slice(&value);
-            identity.push(0);
-        }
-    }
-
-    /// The `type` of the object around a value, if it stands before it.
-    fn kind_of<'h>(&self, path: &'h Path<'_>) -> Option<Cow<'h, [u8]>> {
-        let (object, range) = self.kind.as_ref()?;
-        (path.object() == Some(*object)).then(|| json::decode(path.slice(range)).text)
-    }
-
-    fn decide(&self, path: &Path<'_>) -> Option<Decision> {
-        let (paths, _) = self.paths.as_ref()?;
-        Some(paths.decide(&self.path_to(path)))
-    }
-
-    fn path_to(&self, path: &Path<'_>) -> String {
-        let mut whole = self.paths.as_ref().map(|(_, own)| own.to_string()).unwrap_or_default();
-        path.write_to(&mut whole);
-        whole
-    }
-
-    /// What repeats the token at a place.
-    fn copies(&self, place: &Place) -> Copies {
-        let own = place.objects.last();
-        let of = |map: &BTreeMap<u32, Range<usize>>| map.get(own?).cloned();
-        // Gemini gives the alternatives beside the tokens, not within each.
-        let mut around = place.objects.iter().rev().take(2);
-        Copies {
-            bytes: of(&self.bytes),
-            id: of(&self.ids),
-            alternatives: around.find_map(|object| self.alternatives.get(object).cloned()),
-        }
-    }
-}
-
-/// The longest name that says what the value beside it is.
-const MAX_LABEL: usize = 64;
-
-impl Leaves<'_> {
-    fn shift(&mut self, by: usize) {
-        if by == 0 {
-            return;
-        }
-        for leaf in &mut self.leaves {
-            leaf.raw = leaf.raw.shifted(by);
-            leaf.field = leaf.field.map(|field| field.shifted(by));
-        }
-        let copies = [&mut self.bytes, &mut self.alternatives, &mut self.ids];
-        for range in copies.into_iter().flat_map(|map| map.values_mut()) {
-            *range = range.start + by..range.end + by;
-        }
-    }
-}
-
-impl Place {
-    fn of(path: &Path<'_>) -> Box<Self> {
-        let mut names = Vec::with_capacity(64);
-        for name in path.names() {
-            names.extend_from_slice(delta::continued(name));
-            names.push(0);
-        }
-        Box::new(Self { names, objects: path.objects().collect() })
-    }
-
-    /// What the tokens of one list have in common: the list.
-    fn list(&self, document: usize) -> Vec<u8> {
-        let around = self.objects.len().saturating_sub(2);
-        let list = self.objects.get(around).copied().unwrap_or_default();
-        [&self.names[..], format!("\0{document}\0{list}").as_bytes()].concat()
-    }
-
-    /// What the deltas of one stream have in common: the names they stand under, and the identities
-    /// of the objects around them.
-    fn stream(&self, identities: &Identities) -> Vec<u8> {
-        let mut key = self.names.clone();
-        for (level, object) in self.objects.iter().enumerate() {
-            if let Some(identity) = identities.get(object) {
-                let level = u16::try_from(level).expect("nesting is bounded");
-                key.push(0);
-                key.extend_from_slice(&level.to_be_bytes());
-                key.extend_from_slice(identity);
-            }
-        }
-        key
-    }
-}
-
-/// The end of a text, as far as it may decide what follows.
-fn tail(text: &[u8]) -> &[u8] {
-    let mut from = text.len().saturating_sub(FAR);
-    while from > 0 && text.get(from).is_some_and(|byte| byte & 0xc0 == 0x80) {
-        from -= 1;
-    }
-    &text[from..]
-}
-
-/// What is remembered of a raw JSON string that goes on: its end, or where it stands in JSON inside it.
-fn open_string(raw: &[u8]) -> Vec<u8> {
-    // An escape that is cut goes on with what comes.
-    let (raw, cut) = raw.split_at(json::whole_escapes(raw));
-    let decoded = json::decode(raw).text;
-    let inner = if opens_document(&decoded) { json::opening(&decoded, open_string) } else { None };
-    let mut out = Vec::new();
-    json::escape_into(&mut out, inner.as_deref().unwrap_or_else(|| tail(&decoded)));
-    out.extend_from_slice(cut);
-    out
 }
 
 /// Whether a text in a field of this name is read as nothing but text.
