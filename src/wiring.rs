@@ -101,7 +101,7 @@ pub(crate) fn layout(settings: &Settings) -> Layout {
     layout
 }
 
-fn cannot_open(error: &ServiceError) -> Failure {
+pub(crate) fn cannot_open(error: &ServiceError) -> Failure {
     let message = chain(error);
     match error.kind() {
         // Right in itself, and free again as soon as the other process ends.

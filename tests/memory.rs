@@ -1,8 +1,11 @@
-//! What the operating system does for the keys in a running server's memory.
+//! What the memory of a running server tells: nothing to other processes, and to a thief who has a core
+//! of it no key and no body that was forgotten.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
 
+#[cfg(debug_assertions)]
+mod core;
 mod support;
 
 use std::fs;
@@ -12,7 +15,6 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit, getuid};
 use support::{Process, free_port, oubliette};
 use tempfile::TempDir;
-
 #[test]
 fn a_server_leaves_no_core_and_locks_its_memory_where_it_may() {
     let folder = TempDir::new().unwrap();

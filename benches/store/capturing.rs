@@ -133,7 +133,7 @@ async fn start(dir: &Path, store: Arc<dyn ObjectStore>) -> Oubliette {
 }
 
 /// The same with segments going to memory, and one account.
-async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
+pub(crate) async fn service(dir: &Path, redact: bool) -> (Oubliette, Arc<MemoryStore>) {
     let memory = Arc::new(MemoryStore::new());
     let service = start(dir, Arc::clone(&memory) as _).await;
     with_account(&service, redact).await;
@@ -150,7 +150,7 @@ async fn with_account(service: &Oubliette, redact: bool) {
     service.change_settings(&owner, &account, change).await.expect("settings");
 }
 
-fn account() -> AccountId {
+pub(crate) fn account() -> AccountId {
     AccountId::new("bench").expect("a name")
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn capture(criterion: &mut Criterion) {
     group.finish();
 }
 
-async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
+pub(crate) async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
     let id = ExchangeId::new(format!("exchange-{number}")).expect("an id");
     let envelope = Envelope {
         exchange: Exchange {

@@ -1,4 +1,4 @@
-//! What durability costs beside its lower bound, and what reading, recovery and indexes cost.
+//! What durability costs beside its lower bound, and what reading, forgetting, recovery and indexes cost.
 //!
 //! `durable/LENGTH/N` is N clients, each of which seals a body, appends it to the spool, and waits for the
 //! answer before it takes the next; `capture/WAY/LENGTH/N` is the same through the whole service.
@@ -10,6 +10,7 @@
 
 mod bound;
 mod capturing;
+mod forgetting;
 mod reading;
 mod run;
 #[path = "../support/mod.rs"]
@@ -61,6 +62,7 @@ criterion_group!(
     capturing::capture,
     capturing::rebuild,
     capturing::restart,
+    forgetting::shred,
     reading::reading,
     reading::reading_s3,
     reading::recovery

@@ -61,6 +61,21 @@ pub(crate) enum KeysCommand {
     #[command(after_help = "Examples:
   oubliette keys rotate")]
     Rotate(Shown),
+    /// Forget every body of every account, and keep the rest
+    ///
+    /// For a root and a catalog that do not belong together any more, as after a backup of the catalog
+    /// was put back, or after the root was lost: then nothing starts, and what was stored cannot be
+    /// opened by anybody. Accounts, settings, tickets, API keys, audit and log stay. Works on the data
+    /// folder, with no server running on it.
+    #[command(after_help = "Examples:
+  oubliette keys begin-anew --forget-all-bodies --data-dir /var/lib/oubliette --keys-dir /etc/oubliette/keys")]
+    BeginAnew {
+        /// Yes, all bodies of all accounts, for good
+        #[arg(long, required = true)]
+        forget_all_bodies: bool,
+        #[command(flatten)]
+        shown: Shown,
+    },
 }
 
 /// Check a receipt of a deletion, offline

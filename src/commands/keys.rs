@@ -1,5 +1,6 @@
 //! `oubliette keys`.
 
+use oubliette_service::{Principal, catalog::Role};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -8,6 +9,30 @@ use crate::client::{Caller, with_client};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::output::{Output, cell, describe};
+use crate::wiring;
+
+/// On the data folder itself: no service starts on what this is for.
+fn begin_anew(settings: &Settings, json: bool) -> Result<(), Failure> {
+    if settings.url.is_some() {
+        return Err(Failure::usage(
+            "this works on the data folder and not through a server: take --url away and stop the server",
+        ));
+    }
+    let operator = Principal::local(Role::Operator, None);
+    let begun = wiring::layout(settings).begin_anew(&operator);
+    let begun = wiring::runtime()?.block_on(begun).map_err(|error| wiring::cannot_open(&error))?;
+    if json {
+        let begun =
+            serde_json::to_value(begun).map_err(|error| Failure::failed(error.to_string()))?;
+        return describe(&begun, true);
+    }
+    let mut out = Output::new();
+    out.line(format_args!(
+        "every body of {} accounts is forgotten; the root key is of generation {}",
+        begun.accounts, begun.generation
+    ))?;
+    out.done()
+}
 
 pub(super) fn run(settings: &Settings, command: &KeysCommand) -> Result<(), Failure> {
     let (method, path, shown) = match command {
@@ -15,6 +40,7 @@ pub(super) fn run(settings: &Settings, command: &KeysCommand) -> Result<(), Fail
         KeysCommand::Verify(shown) => (Method::GET, "/v1/keys/verify", shown),
         KeysCommand::ExportPublic(shown) => (Method::GET, "/v1/keys/public", shown),
         KeysCommand::Rotate(shown) => (Method::POST, "/v1/keys/rotate", shown),
+        KeysCommand::BeginAnew { shown, .. } => return begin_anew(settings, shown.json),
     };
     let answer = with_client(settings, async |client| {
         client.json(Caller::Operator, method, path, None).await

@@ -27,24 +27,20 @@ pub struct Sidecar {
     folder: TempDir,
     port: u16,
     settings: Vec<String>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(String, String)>,
     operator_key: String,
 }
 
 impl Sidecar {
     /// Starts a server on a fresh folder with these settings (`name=value`) and variables.
     #[track_caller]
-    pub fn start(settings: &[&str], variables: &[(&'static str, &'static str)]) -> Self {
+    pub fn start(settings: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::start_in(&std::env::temp_dir(), settings, variables)
     }
 
     /// The same with its folder in this one.
     #[track_caller]
-    pub fn start_in(
-        parent: &Path,
-        settings: &[&str],
-        variables: &[(&'static str, &'static str)],
-    ) -> Self {
+    pub fn start_in(parent: &Path, settings: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder =
             TempDir::with_prefix_in("oubliette-sidecar-", parent).expect("a temporary folder");
         let mut sidecar = Self {
@@ -52,7 +48,10 @@ impl Sidecar {
             folder,
             port: free_port(),
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
-            variables: variables.to_vec(),
+            variables: variables
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             operator_key: String::new(),
         };
         let created = sidecar
@@ -68,7 +67,7 @@ impl Sidecar {
     #[track_caller]
     pub fn run<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Finished {
         let mut command = oubliette(arguments);
-        command.args(self.flags()).envs(self.variables.iter().copied());
+        command.args(self.flags()).envs(self.variables.iter().cloned());
         command.into()
     }
 
@@ -88,7 +87,7 @@ impl Sidecar {
     fn restart_until(&mut self, answers: &str) {
         assert!(self.process.is_none(), "it is still running");
         let mut command = oubliette(["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
-        command.args(self.flags()).envs(self.variables.iter().copied());
+        command.args(self.flags()).envs(self.variables.iter().cloned());
         let mut process = Process::start(command, self.folder.path().join("serve.log"));
         let http = self.anonymous();
         process.wait_until_ready(READY_WITHIN, |_| {
@@ -111,6 +110,12 @@ impl Sidecar {
         let process = self.process.take().expect("it is running");
         let status = process.stop(STOPS_WITHIN);
         assert!(status.success(), "{status}; its log:\n{}", self.log());
+    }
+
+    /// The process that serves.
+    #[track_caller]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it is running").id()
     }
 
     /// Everything it has printed, in all its lives.

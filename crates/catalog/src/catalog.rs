@@ -44,7 +44,9 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 /// 1. *Mark*: [`mark_shredded`](Self::mark_shredded) and its like stop pointing at the addresses and
 ///    enter them as [`PendingShred`]s, in one transaction. From here on nobody is led to them.
 /// 2. *Erase*: the caller commits the shreds to the key tree.
-/// 3. *Complete*: [`complete_shreds`](Self::complete_shreds). Only now is a shred acknowledged.
+/// 3. *Complete*: [`complete_shreds`](Self::complete_shreds). What a crash keeps from being completed
+///    is erased once more, which does no harm: a single leaf may be acknowledged before. A whole tree
+///    may not, as it might get leaves meanwhile.
 ///
 /// Whoever starts after a crash begins with [`pending_shreds`](Self::pending_shreds) and goes on at
 /// step 2, before it takes captures: a whole tree that is to be erased must not have new leaves in
@@ -158,24 +160,31 @@ pub trait Catalog: Send + Sync + Debug {
     // -- forgetting ----------------------------------------------------------
 
     /// Marks one or both parts of an exchange as shredded; what comes in for them later is refused.
-    /// Returns what is now to be erased: nothing, if they were dead already.
+    /// Returns what is now to be erased: nothing, if they were dead already. `asked` says who asked for
+    /// it and when, and is appended to the audit by the same change, so that the two wait for the disk
+    /// together and neither is there without the other.
     ///
     /// # Errors
-    /// `NotFound` if there is no such exchange.
+    /// `NotFound` if there is no such exchange; then nothing is appended either.
     async fn mark_shredded(
         &self,
         account: &AccountId,
         exchange: &ExchangeId,
         parts: Parts,
-        now: i64,
+        asked: AuditEvent,
     ) -> Result<Vec<PendingShred>>;
 
     /// Marks every capture entered so far as shredded, however many there are, at a cost that does
     /// not depend on their number. The returned shred of the whole key tree is still to be done.
+    /// `asked` is as for [`mark_shredded`](Self::mark_shredded).
     ///
     /// # Errors
     /// `NotFound`.
-    async fn mark_account_shredded(&self, account: &AccountId, now: i64) -> Result<PendingShred>;
+    async fn mark_account_shredded(
+        &self,
+        account: &AccountId,
+        asked: AuditEvent,
+    ) -> Result<PendingShred>;
 
     /// Marks every capture of these accounts whose address lies before the hour as expired, also those
     /// still to come, at a cost that does not depend on their number. It never goes back: an earlier

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use oubliette_catalog::{
-//!     AccountId, Catalog, CaptureFilter, Exchange, ExchangeId, Location, NewCapture, NewExchange,
+//!     AccountId, AuditEvent, Catalog, CaptureFilter, Exchange, ExchangeId, Location, NewCapture, NewExchange,
 //!     Part, Parts, SettingsChange, SqliteCatalog,
 //! };
 //! use oubliette_keytree::{Hour, LeafAddress};
@@ -50,7 +50,15 @@
 //! assert_eq!(catalog.captures(&acme, CaptureFilter::default()).await?.items.len(), 1);
 //!
 //! // Forget it: mark, erase the key, complete.
-//! let shreds = catalog.mark_shredded(&acme, &id, Parts::Both, now).await?;
+//! let asked = AuditEvent {
+//!     at: now,
+//!     account: Some(acme.clone()),
+//!     actor: "olga".into(),
+//!     action: "exchange.shred".into(),
+//!     subject: id.to_string(),
+//!     detail: serde_json::Value::Null,
+//! };
+//! let shreds = catalog.mark_shredded(&acme, &id, Parts::Both, asked).await?;
 //! // … the key tree prunes each shred's leaf and turns its root over …
 //! catalog.complete_shreds(shreds.iter().map(|shred| shred.id).collect()).await?;
 //! # Ok(())

@@ -1,15 +1,19 @@
 //! Rules compiled together: what is looked for in every byte, and tables for what that leads to.
 
+mod literals;
 mod shapes;
+mod starts;
 
 use std::collections::BTreeMap;
+
+use rayon::prelude::*;
 
 use crate::byteset::ByteSet;
 use crate::compile::Matcher;
 use crate::compile::gate::{self, Gate};
 use crate::context::{Neighbours, WordIndex, WordsOf};
 use crate::error::{DetectError, DetectErrorKind};
-use crate::lexicon::{Headed, Lexicon, Starts};
+use crate::lexicon::{Lexicon, Starts};
 use crate::limits::Limits;
 use crate::pack::RuleSource;
 use crate::prefilter::{PLACES, Window, Windows};
@@ -19,19 +23,24 @@ use crate::validate;
 use crate::validator::Validator;
 use crate::words::WordTable;
 
+use literals::Gathered;
+pub(crate) use literals::{Literal, Literals};
 pub(crate) use shapes::Shapes;
+pub(crate) use starts::Start;
+use starts::{ByteSets, ByteSetsBuilder};
 
 /// Rules that are scanned for in one pass.
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) rules: Vec<LayerRule>,
-    pub(crate) literals: Vec<Literal>,
+    /// What is asked before a rule's pattern is walked, by the rule's number.
+    starts: Vec<Start>,
+    sets: ByteSets,
+    pub(crate) literals: Literals,
     /// The literals that hold a word of their own.
     pub(crate) lexicon: Lexicon,
     /// The literals that are context words or keywords, for the names of fields.
     pub(crate) in_field: FieldIndex,
-    /// What the places behind anchors admit: most words of prose that are also an anchor are told by these.
-    tails: Vec<Box<[ByteSet]>>,
     /// What else is looked for in every byte of the text.
     pub(crate) windows: Windows,
     /// What each window is a part of.
@@ -66,8 +75,8 @@ pub(crate) struct FieldIndex {
 }
 
 impl FieldIndex {
-    fn new(literals: &[Literal]) -> Self {
-        let is_word = |literal: &Literal| literal.word.is_some() || literal.keyword.is_some();
+    fn new(literals: &[Gathered]) -> Self {
+        let is_word = |literal: &Gathered| literal.word.is_some() || literal.keyword.is_some();
         let (numbers, texts): (Vec<u32>, Vec<Vec<u8>>) = (0u32..)
             .zip(literals)
             .filter(|(_, literal)| is_word(literal))
@@ -134,35 +143,9 @@ pub(crate) enum Entry {
     Inner { rule: u32, ahead: usize },
 }
 
-/// A rule that a literal is an anchor of.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AnchorOf {
-    pub(crate) rule: u32,
-    /// The number of its [tail](Layer::tails).
-    tail: u32,
-}
-
-/// A literal, in lower case, and who waits for it.
-#[derive(Debug, Default)]
-pub(crate) struct Literal {
-    pub(crate) text: Vec<u8>,
-    /// The rules whose gate it is; their candidates come from where it stands.
-    pub(crate) anchor_of: Vec<AnchorOf>,
-    /// The rules whose gate is their keywords, and it is one.
-    pub(crate) keyword_of: Vec<u32>,
-    /// Its number as a context word, if it is one.
-    pub(crate) word: Option<u32>,
-    /// Its number as a keyword, if it is one.
-    pub(crate) keyword: Option<u32>,
-    /// Where it counts at most for the rules that it is an anchor of.
-    starts: Starts,
-    /// Whether a word may go on behind it for one of these.
-    may_go_on: bool,
-}
-
 impl Layer {
     pub(crate) fn new(rules: &[Rule], limits: &Limits) -> Result<Self, DetectError> {
-        let mut literals = Literals::default();
+        let mut literals = literals::Builder::default();
         let mut windows = WindowSet::default();
         let mut tables = Tables::default();
         let mut led_reach = None;
@@ -171,11 +154,12 @@ impl Layer {
         let mut compiled: Vec<LayerRule> = Vec::with_capacity(rules.len());
         let mut bytes = 0;
         let mut word_bytes = 0;
+        let mut matchers = Matchers::new(rules, limits);
         for (number, rule) in (0u32..).zip(rules) {
             let source = rule.source();
             let syntax = &source.syntax;
             word_bytes += check_words(source, limits, word_bytes)?;
-            let mut matcher = Matcher::new(source, limits)?;
+            let mut matcher = matchers.next()?;
             let tails = std::mem::take(&mut matcher.tails);
             bytes += matcher.bytes;
             if bytes > limits.compiled_bytes {
@@ -229,10 +213,10 @@ impl Layer {
                     open.push(number);
                 }
                 Gate::Prefix(list) => {
-                    literals.anchors(list, number, matcher.starts, &tails);
+                    literals.anchors(list, number, matcher.starts, tails);
                 }
                 Gate::Inner { literals: list, .. } => {
-                    literals.anchors(list, number, Starts::Anywhere, &tails);
+                    literals.anchors(list, number, Starts::Anywhere, tails);
                 }
                 Gate::InnerShape { shape, ahead, .. } => windows.inner(shape, *ahead, number),
                 Gate::Keywords => by_keyword.push(number),
@@ -280,20 +264,25 @@ impl Layer {
                 literals.at(&keyword.as_bytes().to_ascii_lowercase()).keyword_of.push(rule);
             }
         }
-        let tails = literals.tails.into_list();
-        let literals = literals.list;
-        let lexicon = Lexicon::new(literals.iter().map(Literal::headed));
-        for (number, literal) in (0u32..).zip(&literals) {
+        let lexicon = Lexicon::new(literals.list.iter().map(Gathered::headed));
+        for (number, literal) in (0u32..).zip(&literals.list) {
             if !literal.headed().is_known() {
-                windows.literal(literal, number, &tails);
+                windows.literal(literal, number);
             }
         }
+        let mut sets = ByteSetsBuilder::default();
+        let starts = (0..).zip(&compiled).map(|(number, with)| {
+            let context = (with.needs_context, with.rule.score());
+            Start::new(&with.matcher, context, words.has_keywords(number), &mut sets)
+        });
+        let starts = starts.collect();
         Ok(Self {
+            starts,
+            in_field: FieldIndex::new(&literals.list),
+            literals: literals.build(&mut sets),
+            sets: sets.build(),
             rules: compiled,
-            in_field: FieldIndex::new(&literals),
-            literals,
             lexicon,
-            tails,
             windows: Windows::new(&windows.windows),
             entries: windows.entries,
             digits: ByContext::new(tables.digits),
@@ -311,10 +300,56 @@ impl Layer {
 }
 
 impl Layer {
-    /// Whether a match of the rule may go on as the text does where its literal ends.
+    /// What is asked before the rule's pattern is walked.
     #[inline]
-    pub(crate) fn may_go_on(&self, anchor: AnchorOf, text: &[u8], end: usize) -> bool {
-        ByteSet::all_admit(&self.tails[anchor.tail as usize], text, end)
+    pub(crate) fn start(&self, rule: u32) -> &Start {
+        &self.starts[rule as usize]
+    }
+
+    /// Whether a match of the rule may start at `start`, see [`Matcher::may_start`].
+    #[inline]
+    pub(crate) fn may_start(&self, rule: u32, text: &[u8], start: usize) -> bool {
+        let matcher = || self.rules[rule as usize].matcher.may_start(text, start);
+        self.start(rule).admits(&self.sets, matcher, text, start)
+    }
+
+    /// See [`Literals::anchors_at`].
+    #[inline]
+    pub(crate) fn anchors_at(
+        &self,
+        literal: &Literal,
+        text: &[u8],
+        end: usize,
+        found: impl FnMut(u32),
+    ) {
+        self.literals.anchors_at(literal, &self.sets, text, end, found);
+    }
+}
+
+/// The patterns of rules, compiled side by side, a batch ahead: what hostile rules take before the limit on all of them
+/// is felt stays bounded.
+struct Matchers<'r> {
+    rules: std::slice::Chunks<'r, Rule>,
+    limits: &'r Limits,
+    batch: std::vec::IntoIter<Result<Matcher, DetectError>>,
+}
+
+/// How many patterns are compiled ahead.
+const BATCH: usize = 256;
+
+impl<'r> Matchers<'r> {
+    fn new(rules: &'r [Rule], limits: &'r Limits) -> Self {
+        Self { rules: rules.chunks(BATCH), limits, batch: Vec::new().into_iter() }
+    }
+
+    /// The next rule's.
+    fn next(&mut self) -> Result<Matcher, DetectError> {
+        if self.batch.len() == 0 {
+            let rules = self.rules.next().unwrap_or_default();
+            let compiled = rules.par_iter().map(|rule| Matcher::new(rule.source(), self.limits));
+            self.batch = compiled.collect::<Vec<_>>().into_iter();
+        }
+        self.batch.next().expect("there is one for each rule")
     }
 }
 
@@ -353,18 +388,6 @@ impl ByContext {
     }
 }
 
-impl Literal {
-    /// As the lexicon takes it.
-    fn headed(&self) -> Headed<'_> {
-        let is_keyword = self.keyword.is_some();
-        Headed {
-            text: &self.text,
-            starts: if is_keyword { self.starts.max(Starts::Name) } else { self.starts },
-            ends_word: !self.may_go_on && !is_keyword,
-        }
-    }
-}
-
 /// The bytes of the words of a rule, if they are within the limits.
 fn check_words(source: &RuleSource, limits: &Limits, before: usize) -> Result<usize, DetectError> {
     let syntax = &source.syntax;
@@ -392,60 +415,6 @@ const SHORT: usize = 256;
 /// What widening a span to whole characters may add at an end.
 const CHAR: usize = 3;
 
-/// Literals in lower case, numbered.
-#[derive(Default)]
-struct Literals {
-    numbers: BTreeMap<Vec<u8>, u32>,
-    list: Vec<Literal>,
-    tails: Tails,
-}
-
-/// Tails, numbered.
-#[derive(Default)]
-struct Tails(BTreeMap<Box<[ByteSet]>, u32>);
-
-impl Tails {
-    fn number(&mut self, tail: &[ByteSet]) -> u32 {
-        let fresh = u32::try_from(self.0.len()).expect("limits keep literals few");
-        *self.0.entry(tail.into()).or_insert(fresh)
-    }
-
-    fn into_list(self) -> Vec<Box<[ByteSet]>> {
-        let mut list: Vec<_> = self.0.into_iter().collect();
-        list.sort_unstable_by_key(|&(_, number)| number);
-        list.into_iter().map(|(tail, _)| tail).collect()
-    }
-}
-
-impl Literals {
-    fn anchors(&mut self, list: &[Vec<u8>], rule: u32, starts: Starts, tails: &[Vec<ByteSet>]) {
-        for (text, tail) in list.iter().zip(tails) {
-            let joins = |set: &ByteSet| set.iter().any(|byte| byte.is_ascii_alphanumeric());
-            let may_go_on = starts != Starts::Word || tail.first().is_none_or(joins);
-            let tail = self.tails.number(tail);
-            let literal = self.at(text);
-            literal.anchor_of.push(AnchorOf { rule, tail });
-            literal.starts = literal.starts.max(starts);
-            literal.may_go_on |= may_go_on;
-        }
-    }
-
-    fn at(&mut self, text: &[u8]) -> &mut Literal {
-        let number = self.number(text);
-        &mut self.list[number as usize]
-    }
-
-    fn number(&mut self, text: &[u8]) -> u32 {
-        if let Some(&number) = self.numbers.get(text) {
-            return number;
-        }
-        let number = u32::try_from(self.list.len()).expect("limits keep literals few");
-        self.numbers.insert(text.to_vec(), number);
-        self.list.push(Literal { text: text.to_vec(), ..Literal::default() });
-        number
-    }
-}
-
 /// What a literal admits at each place.
 fn sets(text: &[u8]) -> Vec<ByteSet> {
     text.iter().map(|&byte| ByteSet::either_case(byte)).collect()
@@ -461,15 +430,12 @@ struct WindowSet {
 
 impl WindowSet {
     /// A short literal's window goes on with what its tails admit.
-    fn literal(&mut self, literal: &Literal, number: u32, tails: &[Box<[ByteSet]>]) {
+    fn literal(&mut self, literal: &Gathered, number: u32) {
         let mut sets = sets(&literal.text);
-        let is_anchor_only = literal.word.is_none() && literal.keyword.is_none();
-        while sets.len() < PLACES && is_anchor_only {
-            let place = sets.len() - literal.text.len();
-            let tail = |anchor: &AnchorOf| tails[anchor.tail as usize].get(place).copied();
-            let each: Option<Vec<ByteSet>> = literal.anchor_of.iter().map(tail).collect();
-            let Some(each) = each else { break };
-            sets.push(each.into_iter().fold(ByteSet::EMPTY, ByteSet::union));
+        while sets.len() < PLACES
+            && let Some(set) = literal.behind(sets.len() - literal.text.len())
+        {
+            sets.push(set);
         }
         let (offset, window) = Window::rarest(&sets);
         self.add(window, Entry::Literal { literal: number, offset });

@@ -9,6 +9,7 @@
 //! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
 //! known by four bytes of such (*lead*).
 
+use crate::frequency;
 use crate::prefilter::{ROOM, Word, Words};
 use crate::words::HashBits;
 
@@ -17,7 +18,7 @@ use crate::words::HashBits;
 pub(crate) struct Lexicon {
     /// The [`gate`]s of all literals' words.
     gates: HashBits,
-    /// Two bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
+    /// Three bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
     /// filters, 2009).
     bits: Vec<u64>,
     /// How far to shift a hash for the number of a word.
@@ -38,6 +39,8 @@ pub(crate) struct Lexicon {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     hash: u64,
+    /// The literal's bytes, [folded](fold), from where the word begins.
+    bytes: u64,
     /// The literal's number.
     literal: u32,
     /// Where its text stands among the texts, how long it is, and how far behind its start the word begins.
@@ -97,10 +100,10 @@ impl Headed<'_> {
                 continue;
             }
             if starts == Starts::Word && (end < text.len() || self.ends_word) {
-                propose(whole_chance(&text[start..end]), Key::Whole { start, end });
+                propose(frequency::of_word(&text[start..end]), Key::Whole { start, end });
             }
             if let Some(len) = BEGUN.into_iter().find(|&len| text.len() - start >= len) {
-                propose(chance(&text[start..start + len]), Key::Begun { start, len });
+                propose(frequency::of_start(&text[start..start + len]), Key::Begun { start, len });
             }
         }
         let lead = || {
@@ -115,42 +118,13 @@ impl Headed<'_> {
     }
 }
 
-/// About how often a word stands in text, for each byte.
-fn whole_chance(word: &[u8]) -> f32 {
-    let is_common = COMMON.binary_search_by(|common| common.as_bytes().cmp(word)).is_ok();
-    if is_common { 0.002 } else { 0.2 * chance(word) }
-}
-
-/// The same of a few bytes from where a word begins.
-fn chance(bytes: &[u8]) -> f32 {
-    let each = bytes.iter().map(|byte| match byte {
-        b'a'..=b'z' => 1.0 / 12.0,
-        b'0'..=b'9' => 1.0 / 20.0,
-        b' ' => 1.0 / 5.0,
-        _ => 1.0 / 40.0,
-    });
-    each.product::<f32>() / 5.0
-}
-
-/// What is as frequent as this is not worth a look.
-const SELDOM: f32 = 0.0015;
-
-/// Words that prose and code are full of, in order.
-#[rustfmt::skip]
-const COMMON: [&str; 105] = [
-    "address", "all", "an", "and", "are", "as", "at", "back", "be", "but", "by", "call", "can",
-    "client", "close", "code", "data", "default", "do", "end", "file", "first", "for", "from",
-    "full", "get", "global", "group", "have", "her", "here", "his", "home", "if", "in", "internal",
-    "into", "is", "it", "its", "key", "last", "let", "license", "line", "link", "list", "local",
-    "long", "more", "my", "name", "new", "no", "not", "number", "of", "on", "one", "open", "or",
-    "order", "our", "out", "page", "part", "port", "private", "public", "read", "return", "run",
-    "see", "server", "set", "short", "start", "state", "status", "test", "text", "than", "that",
-    "the", "them", "then", "there", "this", "time", "to", "two", "type", "use", "user", "value",
-    "version", "was", "when", "will", "windows", "with", "work", "write", "you", "your",
-];
+/// What is as frequent as this, for each byte, is not worth a look.
+const SELDOM: f32 = 0.0004;
 
 /// How many bytes from where a word begins count for a literal that has as many.
-const BEGUN: [usize; 2] = [6, 4];
+const BEGUN: [usize; 3] = [8, 6, 4];
+/// How many bytes have a [`gate`].
+const GATED: usize = BEGUN[2];
 /// How many bytes from a character beyond ASCII on count.
 const LEAD: usize = 3;
 /// How many bytes of a word are hashed, with its length.
@@ -183,6 +157,7 @@ impl Lexicon {
             const SHORT: &str = "literals are short";
             lexicon.entries.push(Entry {
                 hash,
+                bytes: fold(first_bytes(&literal.text[start..])) & keep(literal.text.len() - start),
                 literal: number,
                 text: u32::try_from(lexicon.texts.len()).expect("limits keep literals few"),
                 len: u16::try_from(literal.text.len()).expect(SHORT),
@@ -201,7 +176,7 @@ impl Lexicon {
         let first_log = log + 1;
         lexicon.first_shift = 64 - first_log;
         for entry in &lexicon.entries {
-            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= two_bits(entry.hash);
+            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= three_bits(entry.hash);
         }
         let shift = lexicon.first_shift;
         lexicon.first = (0..=1u64 << first_log)
@@ -240,12 +215,14 @@ impl Lexicon {
             for &number in &kept[..count] {
                 let at = words.humps()[usize::from(number)];
                 let bytes = bytes_at(haystack, at);
-                self.look_for(haystack, at, BEGUN.map(|len| begun(bytes, len)), &mut found);
+                let hashes = BEGUN.map(|len| begun(bytes, len));
+                self.look_for(haystack, (at, bytes), hashes, &mut found);
             }
         }
         if self.has_leads {
             for &at in words.leads() {
-                self.look_for(haystack, at, [lead(bytes_at(haystack, at))], &mut found);
+                let bytes = bytes_at(haystack, at);
+                self.look_for(haystack, (at, bytes), [lead(bytes)], &mut found);
             }
         }
     }
@@ -254,45 +231,53 @@ impl Lexicon {
     fn look_at(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
         let len = word.end - word.start;
         let bytes = bytes_at(haystack, word.start);
-        let hash = whole(bytes & KEEP[len.min(HASHED)], len);
-        self.look_for(
-            haystack,
-            word.start,
-            [hash, begun(bytes, BEGUN[0]), begun(bytes, BEGUN[1])],
-            found,
-        );
+        let [eight, six, four] = BEGUN.map(|len| begun(bytes, len));
+        let hashes = [whole(bytes & keep(len), len), eight, six, four];
+        self.look_for(haystack, (word.start, bytes), hashes, found);
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_for<const N: usize>(
         &self,
         haystack: &[u8],
-        at: usize,
+        (at, bytes): (usize, u64),
         hashes: [u64; N],
         found: &mut impl FnMut(usize, u32),
     ) {
         // One branch for all of them, as each is seldom there.
-        let held = hashes.map(|hash| self.may_hold(hash));
-        if held.iter().fold(false, |any, &held| any | held) {
-            for (hash, held) in hashes.into_iter().zip(held) {
-                if held {
-                    self.look(haystack, at, hash, found);
-                }
-            }
+        let mut held = 0u32;
+        for (number, &hash) in hashes.iter().enumerate() {
+            held |= u32::from(self.may_hold(hash)) << number;
+        }
+        while held != 0 {
+            let hash = hashes[held.trailing_zeros() as usize];
+            self.look(haystack, (at, bytes), hash, found);
+            held &= held - 1;
         }
     }
 
     #[inline(always)]
     fn may_hold(&self, hash: u64) -> bool {
-        let bits = two_bits(hash);
+        let bits = three_bits(hash);
         self.bits[(hash >> self.shift) as usize] & bits == bits
     }
 
     #[inline(never)]
-    fn look(&self, haystack: &[u8], at: usize, hash: u64, found: &mut impl FnMut(usize, u32)) {
+    fn look(
+        &self,
+        haystack: &[u8],
+        (at, bytes): (usize, u64),
+        hash: u64,
+        found: &mut impl FnMut(usize, u32),
+    ) {
         let bucket = (hash >> self.first_shift) as usize;
         let entries = &self.entries[self.first[bucket] as usize..self.first[bucket + 1] as usize];
+        let bytes = fold(bytes);
         for entry in entries.iter().filter(|entry| entry.hash == hash) {
+            let ahead = usize::from(entry.len - entry.offset);
+            if bytes & keep(ahead) != entry.bytes {
+                continue;
+            }
             let text = &self.texts[entry.text as usize..][..usize::from(entry.len)];
             let Some(start) = at.checked_sub(entry.offset.into()) else { continue };
             let stands = haystack.get(start..start + text.len());
@@ -304,8 +289,8 @@ impl Lexicon {
 }
 
 #[inline(always)]
-fn two_bits(hash: u64) -> u64 {
-    1 << (hash >> 40 & 63) | 1 << (hash >> 34 & 63)
+fn three_bits(hash: u64) -> u64 {
+    1 << (hash >> 40 & 63) | 1 << (hash >> 34 & 63) | 1 << (hash >> 28 & 63)
 }
 
 /// All ones in the first so many bytes.
@@ -318,6 +303,18 @@ const KEEP: [u64; HASHED + 1] = {
     }
     keep
 };
+
+/// All ones in as many bytes as there are of `len`.
+#[inline(always)]
+fn keep(len: usize) -> u64 {
+    KEEP[len.min(HASHED)]
+}
+
+/// Letters in lower case. Digits stay what they are, some signs become others.
+#[inline(always)]
+fn fold(bytes: u64) -> u64 {
+    bytes | 0x2020_2020_2020_2020
+}
 
 /// Eight bytes from `at` on, or as many as there are.
 #[inline(always)]
@@ -337,14 +334,14 @@ fn first_bytes(bytes: &[u8]) -> u64 {
 /// makes letters small.
 #[inline(always)]
 fn whole(bytes: u64, len: usize) -> u64 {
-    let folded = bytes | 0x2020_2020_2020_2020 & KEEP[len.min(HASHED)];
+    let folded = fold(bytes) & keep(len);
     (folded ^ (len as u64) << 57).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// The hash of the first `len` bytes from where a word begins.
 #[inline(always)]
 fn begun(bytes: u64, len: usize) -> u64 {
-    let folded = (bytes | 0x2020_2020_2020_2020) & KEEP[len];
+    let folded = fold(bytes) & KEEP[len];
     (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
@@ -352,7 +349,7 @@ fn begun(bytes: u64, len: usize) -> u64 {
 /// Whatever a literal is known by says these, since none that is begun has fewer.
 #[inline(always)]
 fn gate(bytes: u64, len: usize) -> u32 {
-    let first = (bytes | 0x2020_2020) & KEEP[len.min(BEGUN[1])];
+    let first = (bytes | 0x2020_2020) & KEEP[len.min(GATED)];
     (first as u32).wrapping_mul(0x9E37_79B1)
 }
 
@@ -395,19 +392,13 @@ mod tests {
     }
 
     #[test]
-    fn common_words_are_in_order() {
-        assert!(COMMON.is_sorted());
-        assert!(whole_chance(b"windows") > whole_chance(b"passport"));
-    }
-
-    #[test]
     fn a_literal_is_known_by_its_most_telling_word() {
         use Starts::{Anywhere, Name, Word};
         let key = |text: &'static str, starts, ends_word| {
             Headed { text: text.as_bytes(), starts, ends_word }.key()
         };
         let begun = |start, len| Some(Key::Begun { start, len });
-        assert_eq!(key("date of birth", Word, true), begun(0, 6));
+        assert_eq!(key("date of birth", Word, true), begun(5, 8));
         assert_eq!(key("passport", Word, true), Some(Key::Whole { start: 0, end: 8 }));
         assert_eq!(key("the pin", Word, false), begun(0, 6));
         assert_eq!(key("sk_live_", Anywhere, false), Some(Key::Whole { start: 3, end: 7 }));

@@ -78,6 +78,7 @@ mod entity;
 mod error;
 mod explain;
 mod finding;
+mod frequency;
 pub mod import;
 mod layer;
 mod lexicon;

@@ -309,6 +309,7 @@ impl LayerScratch {
             places,
             words,
             out: raw,
+            steps: 0,
         };
         pass.find_windows(kernel);
         pass.find_words_in_field();

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::key::RootKey;
 use crate::page::Generation;
-use crate::root::{Root, RootStore, check_in_force, crash_point};
+use crate::root::{Root, RootStore, crash_point, place_of};
+use crate::stack::{OF_HASHES, without_trace};
 
 /// Keeps the root key in a file, which should lie outside the data folder and outside any backup.
 ///
@@ -121,30 +122,12 @@ impl FileRootStore {
             let what = "others than its owner may read it; run chmod 600 on it";
             return Err(self.error(KeyTreeErrorKind::Storage, what));
         }
-        in_force(slots).map(Some).map_err(|fault| match fault {
-            Fault::NewerVersion => self.error(
-                KeyTreeErrorKind::NewerVersion,
-                "the file was written by a newer release; upgrade this one",
-            ),
-            Fault::Damaged => self.error(
-                KeyTreeErrorKind::Damaged,
-                "the file is damaged; without its key no body stored so far can be opened",
-            ),
-        })
+        in_force(slots).map(Some).map_err(|(kind, what)| self.error(kind, what))
     }
 
     /// The number of the slot in force, if that holds the root that the caller knows.
     fn slot_of(&self, old: Generation) -> Result<usize, KeyTreeError> {
-        let found = self.in_force().map_err(|cause| match cause.kind() {
-            // Nothing has been touched yet, so a disk that does not answer may do so later.
-            KeyTreeErrorKind::Storage => self
-                .error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
-                .with_source(cause),
-            _ => cause,
-        })?;
-        let (slot, root) = found.map_or((0, None), |(slot, root)| (slot, Some(root)));
-        check_in_force(root.as_ref(), old)?;
-        Ok(slot)
+        place_of(old, self.in_force())
     }
 
     /// Makes good what a crash, or an error on the way, has left undone. What is not in force is overwritten
@@ -279,10 +262,15 @@ const SLOT_LEN: usize = 4096;
 const SLOT_AT: [u64; 2] = [0, 64 << 10];
 const FILE_LEN: usize = (64 << 10) + SLOT_LEN;
 
-/// Which of two slots is in force, and its root.
-pub(crate) fn in_force([first, second]: [Slot; 2]) -> Result<(usize, Root), Fault> {
+/// Which of two slots is in force, and its root; or what keeps both from being.
+pub(crate) fn in_force(
+    [first, second]: [Slot; 2],
+) -> Result<(usize, Root), (KeyTreeErrorKind, &'static str)> {
     match (first, second) {
-        (Slot::Newer, _) | (_, Slot::Newer) => Err(Fault::NewerVersion),
+        (Slot::Newer, _) | (_, Slot::Newer) => Err((
+            KeyTreeErrorKind::NewerVersion,
+            "it was written by a newer release; upgrade this one",
+        )),
         // The older one: the other was prepared, and never came in force.
         (Slot::Root(first), Slot::Root(second)) => {
             let is_first = first.generation() <= second.generation();
@@ -290,14 +278,11 @@ pub(crate) fn in_force([first, second]: [Slot; 2]) -> Result<(usize, Root), Faul
         }
         (Slot::Root(root), Slot::Void) => Ok((0, root)),
         (Slot::Void, Slot::Root(root)) => Ok((1, root)),
-        (Slot::Void, Slot::Void) => Err(Fault::Damaged),
+        (Slot::Void, Slot::Void) => Err((
+            KeyTreeErrorKind::Damaged,
+            "it is damaged; without its key no body stored so far can be opened",
+        )),
     }
-}
-
-/// Why neither slot is in force.
-pub(crate) enum Fault {
-    Damaged,
-    NewerVersion,
 }
 
 /// What a slot holds.
@@ -333,9 +318,8 @@ impl Slot {
         let (generation, rest) = rest.split_first_chunk()?;
         let (key, rest) = rest.split_first_chunk()?;
         let (sum, padding) = rest.split_first_chunk::<32>()?;
-        let is_whole = *version > 0
-            && Sha256::digest(&bytes[..CHECKED_LEN]).as_slice() == sum
-            && padding.iter().all(|byte| *byte == 0);
+        let is_whole =
+            *version > 0 && checksum(bytes) == *sum && padding.iter().all(|byte| *byte == 0);
         let generation = Generation::new(u64::from_be_bytes(*generation));
         is_whole.then(|| Self::Root(Root::new(generation, RootKey::from_bytes(key))))
     }
@@ -346,9 +330,14 @@ pub(crate) fn encode(root: &Root) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(void());
     bytes[9..17].copy_from_slice(&root.generation().number().to_be_bytes());
     bytes[17..CHECKED_LEN].copy_from_slice(root.key().expose_secret());
-    let sum = Sha256::digest(&bytes[..CHECKED_LEN]);
+    let sum = checksum(&bytes);
     bytes[CHECKED_LEN..ROOT_LEN].copy_from_slice(&sum);
     bytes
+}
+
+fn checksum(slot: &[u8]) -> [u8; 32] {
+    // A hash takes in whole blocks, and the key is in the first.
+    without_trace::<OF_HASHES, _>(|| Sha256::digest(&slot[..CHECKED_LEN]).into())
 }
 
 /// A slot without a root.

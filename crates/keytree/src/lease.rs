@@ -6,6 +6,7 @@ use std::iter::FusedIterator;
 use crate::address::{AccountTag, Hour, LeafAddress};
 use crate::entry::Subtree;
 use crate::key::LeafKey;
+use crate::stack::{OF_HASHES, without_trace};
 
 /// The leaves of one `(hour, lease number)`, to be taken from left to right, each once.
 ///
@@ -88,13 +89,15 @@ impl Iterator for Lease {
 
     /// Takes the next leaf; `None` once all are taken.
     fn next(&mut self) -> Option<Self::Item> {
-        let mut subtree = self.held.pop()?;
-        while subtree.len() < Subtree::DEPTH {
-            let (left, right) = subtree.split();
-            self.held.push(right);
-            subtree = left;
-        }
-        Some(subtree.into_leaf())
+        without_trace::<OF_HASHES, _>(|| {
+            let mut subtree = self.held.pop()?;
+            while subtree.len() < Subtree::DEPTH {
+                let (left, right) = subtree.split();
+                self.held.push(right);
+                subtree = left;
+            }
+            Some(subtree.into_leaf())
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

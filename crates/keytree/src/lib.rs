@@ -57,8 +57,8 @@
 //! - **Losing the root is forgetting everything.** That is policy; there is no recovery, and there
 //!   must be none, because it would recover what was shredded too.
 //! - **A lease number is used once, ever**; the caller sees to that (see [`Lease`]).
-//! - Keys are wiped when they are dropped and appear in no `Debug` output and no error. A
-//!   test searches the process's memory for dead keys after a shred. Whether memory is swapped out or
+//! - Keys are wiped when they are dropped, so is the [stack] that they were computed on, and they
+//!   appear in no `Debug` output and no error. A test searches the process's memory for dead keys after a shred. Whether memory is swapped out or
 //!   dumped is for the program to prevent: `oubliette` does, where the system lets it.
 //! - Pages are authenticated together with their id and generation. What comes out of a page that
 //!   does not check out is an error, never a key.
@@ -92,6 +92,7 @@ mod pkcs11_root;
 mod root;
 #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
 pub mod sabotage;
+pub mod stack;
 pub mod testing;
 #[cfg(unix)]
 mod tpm_root;

@@ -54,13 +54,36 @@ pub(crate) fn load(roots: &dyn RootStore, pages: &dyn PageStore) -> Result<Loade
     Ok(Loaded { generation: root.generation(), top, directory, accounts, next_page, unreachable })
 }
 
+/// Puts an empty tree in force after whatever was there. The root in force is replaced, and so erased, as in
+/// any commit; if there was none, one is created. What lies in pages is removed when the tree is next opened.
+pub(crate) fn begin_anew(
+    roots: &dyn RootStore,
+    pages: &dyn PageStore,
+) -> Result<Generation, KeyTreeError> {
+    let in_force = roots.load()?.map(|root| root.generation());
+    let listed = pages.list()?.into_iter().map(|(_, generation)| generation);
+    // Later than all there was, so that nothing of before is taken for a part of it, and a log of deletions
+    // goes on.
+    let newest = listed.chain(in_force).max().unwrap_or(Generation::ZERO);
+    let root = Root::new(newest.next(), RootKey::generate()?);
+    let empty = Node::Leaf(Vec::new());
+    let generation = root.generation();
+    let top = page::seal(root.key().expose_secret(), PageId::TOP, generation, &empty)?;
+    pages.write(&[(PageId::TOP, generation, top)])?;
+    match in_force {
+        Some(old) => roots.replace(old, &root)?,
+        None => roots.create(&root)?,
+    }
+    Ok(generation)
+}
+
 fn missing_root(pages: usize) -> KeyTreeError {
     KeyTreeError::new(
         KeyTreeErrorKind::MissingRoot,
         format!(
             "missing root key: there are {pages} key pages but no root, and bodies cannot be \
-             opened any more; put the root back where it was, or remove the key pages to begin \
-             anew and forget every body stored so far"
+             opened any more; put the root back where it was, or begin anew and forget every body \
+             stored so far (`oubliette keys begin-anew`)"
         ),
     )
 }
@@ -75,7 +98,8 @@ fn check_belong_together(root: Generation, listed: &[PageRef]) -> Result<(), Key
             KeyTreeErrorKind::RootBehind,
             format!(
                 "the root key is of generation {root}, the key pages of generation {newest}: the \
-                 root comes from a copy and what it opened is gone; put the newest root back"
+                 root comes from a copy and what it opened is gone; put the newest root back, or begin \
+                 anew and forget every body stored so far (`oubliette keys begin-anew`)"
             ),
         ))
     } else if !top_is_there && newest < root {
@@ -84,8 +108,8 @@ fn check_belong_together(root: Generation, listed: &[PageRef]) -> Result<(), Key
             format!(
                 "the root key is of generation {root}, the key pages only of generation {newest}: \
                  the catalog was restored from an older backup, whose keys have been erased; put \
-                 the newest catalog back, or remove the key pages and the root to begin anew and \
-                 forget every body stored so far"
+                 the newest catalog back, or begin anew and forget every body stored so far \
+                 (`oubliette keys begin-anew`)"
             ),
         ))
     } else {
@@ -158,4 +182,91 @@ fn misplaced(id: PageId) -> KeyTreeError {
     KeyTreeError::damaged(format!(
         "key page {id} is authentic but out of place; this is a bug, please report it"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::address::AccountTag;
+    use crate::directory::Child;
+    use crate::entry::Subtree;
+    use crate::key::{NodeKey, PageKey};
+    use crate::page_store::MemoryPageStore;
+    use crate::root::MemoryRootStore;
+
+    const ONE: Generation = Generation::new(1);
+
+    fn entry(tag: u8, prefix: u64, len: u8) -> Entry {
+        let subtree = Subtree::new(prefix, len, NodeKey::from_bytes(&[tag; 32])).unwrap();
+        Entry { tag: AccountTag::from_bytes([tag; 16]), subtree }
+    }
+
+    fn leaf(tags: &[u8]) -> Arc<Node> {
+        Arc::new(Node::Leaf(tags.iter().map(|tag| entry(*tag, 0, 0)).collect()))
+    }
+
+    fn child(id: u64, node: &Arc<Node>) -> Child {
+        let key = PageKey::from_bytes(&[u8::try_from(id).unwrap(); 32]);
+        let first = node.first().unwrap();
+        Child { first, id: PageId::new(id), generation: ONE, key, node: Arc::clone(node) }
+    }
+
+    fn inner(children: Vec<Child>) -> Arc<Node> {
+        Arc::new(Node::Inner(children))
+    }
+
+    /// What comes of authentic pages: these, each under the key that `child` gives it, and the top page.
+    fn loaded(pages: &[(u64, &Arc<Node>)], top: &Node) -> Result<u64, KeyTreeError> {
+        let (roots, store) = (MemoryRootStore::default(), MemoryPageStore::default());
+        let write = |key: &[u8; 32], id, node: &Node| {
+            let page = page::seal(key, id, ONE, node).unwrap();
+            store.write(&[(id, ONE, page)]).unwrap();
+        };
+        for (id, node) in pages {
+            write(&[u8::try_from(*id).unwrap(); 32], PageId::new(*id), node);
+        }
+        write(&[0xff; 32], PageId::TOP, top);
+        roots.create(&Root::new(ONE, RootKey::from_bytes(&[0xff; 32]))).unwrap();
+        load(&roots, &store).map(|loaded| loaded.accounts)
+    }
+
+    fn misplaced(pages: &[(u64, &Arc<Node>)], top: &Node) {
+        let error = loaded(pages, top).unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Damaged);
+        assert!(error.to_string().contains("out of place"), "{error}");
+    }
+
+    #[test]
+    fn authentic_pages_that_are_out_of_place_are_refused() {
+        let (one, other) = (leaf(&[1, 2]), leaf(&[3]));
+        let low = inner(vec![child(1, &one), child(2, &other)]);
+        let pages = [(1, &one), (2, &other), (3, &low)];
+        assert_eq!(loaded(&pages, &low).unwrap(), 3);
+        assert_eq!(loaded(&pages, &inner(vec![child(3, &low)])).unwrap(), 3);
+        // A page of another level than its parent has it, in either direction.
+        misplaced(&[(1, &low), (2, &other)], &inner(vec![child(1, &one), child(2, &other)]));
+        misplaced(&[(3, &one)], &inner(vec![child(3, &low)]));
+        // One page twice: the second time it is in its own place no more.
+        misplaced(&pages, &inner(vec![child(1, &one), child(1, &one)]));
+        misplaced(&pages, &inner(vec![child(3, &low), child(3, &low)]));
+        // A page that begins elsewhere than its parent has it.
+        misplaced(&[(1, &leaf(&[2])), (2, &other)], &low);
+    }
+
+    #[test]
+    fn entries_that_are_out_of_order_or_overlap_are_refused() {
+        let fine = vec![entry(1, 0, 1), entry(1, 1 << 63, 1), entry(2, 0, 64), entry(2, 1, 64)];
+        assert_eq!(loaded(&[], &Node::Leaf(fine)).unwrap(), 2);
+        for wrong in [
+            vec![entry(2, 0, 0), entry(1, 0, 0)],
+            vec![entry(1, 1 << 63, 1), entry(1, 0, 1)],
+            vec![entry(1, 0, 1), entry(1, 0, 2)],
+            vec![entry(1, 7, 64), entry(1, 7, 64)],
+            vec![entry(1, 0, 0), entry(1, 0, 0), entry(2, 0, 0)],
+        ] {
+            misplaced(&[], &Node::Leaf(wrong));
+        }
+    }
 }

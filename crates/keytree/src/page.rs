@@ -22,6 +22,7 @@ use crate::directory::{Child, Node};
 use crate::entry::{Entry, EntryKey, Subtree};
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::key::{NodeKey, PageKey};
+use crate::stack::{OF_CIPHERS, without_trace};
 
 /// The name of a key page. Page 0 is the top page, the one the root key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,13 +125,11 @@ pub(crate) fn seal(
     getrandom::fill(&mut page[2..HEADER_LEN]).map_err(KeyTreeError::no_randomness)?;
     let nonce = nonce_of(&page);
     encode(node, &mut page);
-    let tag = cipher(key)
-        .encrypt_inout_detached(
-            &nonce,
-            &associated_data(id, generation, level, VERSION),
-            (&mut page[HEADER_LEN..]).into(),
-        )
-        .expect("a page is far below the limit of AES-GCM");
+    let data = associated_data(id, generation, level, VERSION);
+    let tag = without_trace::<OF_CIPHERS, _>(|| {
+        cipher(key).encrypt_inout_detached(&nonce, &data, (&mut page[HEADER_LEN..]).into())
+    })
+    .expect("a page is far below the limit of AES-GCM");
     page.extend_from_slice(&tag);
     debug_assert_eq!(page.len(), sealed_len(node));
     Ok(page)
@@ -161,14 +160,13 @@ pub(crate) fn open(
     }
     let (sealed, tag) = page.split_at(page.len() - TAG_LEN);
     let mut plain = Zeroizing::new(sealed[HEADER_LEN..].to_vec());
-    cipher(key)
-        .decrypt_inout_detached(
-            &nonce_of(page),
-            &associated_data(id, generation, level, version),
-            plain.as_mut_slice().into(),
-            tag.try_into().expect("split off at the length of a tag"),
-        )
-        .map_err(|_| damaged())?;
+    let nonce = nonce_of(page);
+    let data = associated_data(id, generation, level, version);
+    let tag = tag.try_into().expect("split off at the length of a tag");
+    without_trace::<OF_CIPHERS, _>(|| {
+        cipher(key).decrypt_inout_detached(&nonce, &data, plain.as_mut_slice().into(), tag)
+    })
+    .map_err(|_| damaged())?;
     decode(level, &plain).ok_or_else(damaged)
 }
 
@@ -302,6 +300,15 @@ mod tests {
             bent[at] ^= 1;
             assert!(open(&[9; 32], PageId(3), Generation(5), &bent).is_err(), "byte {at}");
             assert!(open(&[9; 32], PageId(3), Generation(5), &page[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_full_page_has_8_kib() {
+        assert_eq!((LEAF_CAPACITY, INNER_CAPACITY), (143, 113));
+        for (full, each) in [(143, ENTRY_LEN), (113, CHILD_LEN)] {
+            assert!(OVERHEAD + full * each <= PAGE_TARGET);
+            assert!(OVERHEAD + (full + 1) * each > PAGE_TARGET);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::file_root::{beside, create_folder, private, sync_folder, take_lock};
 use crate::key::RootKey;
 use crate::page::Generation;
-use crate::root::{Root, RootStore, check_in_force, crash_point};
+use crate::root::{Root, RootStore, crash_point, place_of};
 
 /// Keeps the root key in a small file, wrapped by an AES key that never leaves a PKCS#11 token. Each
 /// generation has a wrapping key of its own, and the one before is destroyed.
@@ -256,7 +256,7 @@ impl RootStore for Pkcs11RootStore {
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        check_in_force(self.load()?.as_ref(), old)?;
+        place_of(old, self.load().map(|found| found.map(|root| ((), root))))?;
         self.prepare(root).map_err(|cause| {
             // If this fails as well, the next attempt or the next start does it.
             let _ = self.destroy_leftovers();

@@ -157,7 +157,7 @@ pub(crate) use crate::sabotage::crash_point;
 pub(crate) fn crash_point() {}
 
 /// Refuses to replace a root that is not the one the caller knows.
-pub(crate) fn check_in_force(found: Option<&Root>, old: Generation) -> Result<(), KeyTreeError> {
+fn check_in_force(found: Option<&Root>, old: Generation) -> Result<(), KeyTreeError> {
     match found {
         Some(root) if root.generation == old => Ok(()),
         found => Err(KeyTreeError::new(
@@ -169,6 +169,23 @@ pub(crate) fn check_in_force(found: Option<&Root>, old: Generation) -> Result<()
             ),
         )),
     }
+}
+
+/// Where the root of generation `old` lies, as a store that is about to replace it has found it.
+pub(crate) fn place_of<P>(
+    old: Generation,
+    found: Result<Option<(P, Root)>, KeyTreeError>,
+) -> Result<P, KeyTreeError> {
+    let found = found.map_err(|cause| match cause.kind() {
+        // Nothing has been touched yet, so a medium that does not answer may do so later.
+        KeyTreeErrorKind::Storage => {
+            let what = "the root key cannot be read before it is replaced";
+            KeyTreeError::new(KeyTreeErrorKind::Retry, what).with_source(cause)
+        }
+        _ => cause,
+    })?;
+    check_in_force(found.as_ref().map(|(_, root)| root), old)?;
+    Ok(found.expect("one that is in force is there").0)
 }
 
 #[cfg(test)]

@@ -266,6 +266,22 @@ impl Loot {
         self.entries.iter().filter(covering).map(|entry| entry.subtree.leaf(address)).collect()
     }
 
+    /// Calls `visit` with every key that leads to one leaf: all nodes on the path down to it, and its own.
+    pub fn for_each_key_above(
+        &self,
+        account: AccountTag,
+        address: LeafAddress,
+        mut visit: impl FnMut(&[u8; 32]),
+    ) {
+        for Entry { tag, subtree } in &self.entries {
+            if *tag == account && subtree.covers(address.to_bits()) {
+                for len in subtree.len()..=Subtree::DEPTH {
+                    visit(subtree.descend(address.to_bits(), len).node().as_bytes());
+                }
+            }
+        }
+    }
+
     /// Calls `visit` with each secret: the nodes, then the page keys. No copy is made.
     pub fn for_each_secret(&self, mut visit: impl FnMut(&[u8; 32])) {
         self.entries.iter().for_each(|entry| visit(entry.subtree.node().as_bytes()));

@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
 use crate::file_root::{
-    Fault, ROOT_LEN, Slot, create_folder, encode, in_force, private, sync_folder, take_lock, void,
+    ROOT_LEN, Slot, create_folder, encode, in_force, private, sync_folder, take_lock, void,
 };
 use crate::page::Generation;
-use crate::root::{Root, RootStore, check_in_force, crash_point};
+use crate::root::{Root, RootStore, crash_point, place_of};
 
 /// Keeps the root key in two non-volatile indices of a TPM 2.0, which are two slots like those of
 /// [`FileRootStore`](crate::FileRootStore): the older of two whole ones is in force, and overwriting it
@@ -175,46 +175,23 @@ impl TpmRootStore {
 
     /// The root in force, its slot, and how it is reached. `None` also if nothing but the file is there:
     /// the chip is another one, or the first root was never whole.
-    fn in_force(&self) -> Result<Option<(Place, u8, Root)>, KeyTreeError> {
+    fn in_force(&self) -> Result<Option<(SlotPlace, Root)>, KeyTreeError> {
         let Some(place) = self.place()? else { return Ok(None) };
         let read = |slot| self.read(&place, slot).map_err(|cause| self.failed(cause));
         let slots = match (read(0)?, read(1)?) {
             (None, None) => return Ok(None),
             (first, second) => [first, second].map(|slot| slot.unwrap_or(Slot::Void)),
         };
-        match in_force(slots) {
-            Ok((slot, root)) => {
-                Ok(Some((place, u8::try_from(slot).expect("one of two slots"), root)))
-            }
-            Err(Fault::NewerVersion) => Err(self.error(
-                KeyTreeErrorKind::NewerVersion,
-                "it was written by a newer release; upgrade this one",
-            )),
-            Err(Fault::Damaged) => Err(self.error(
-                KeyTreeErrorKind::Damaged,
-                "its indices hold no root; without its key no body stored so far can be opened",
-            )),
-        }
+        let (slot, root) = in_force(slots).map_err(|(kind, what)| self.error(kind, what))?;
+        Ok(Some(((place, u8::try_from(slot).expect("one of two slots")), root)))
     }
 
-    fn slot_of(&self, old: Generation) -> Result<(Place, u8), KeyTreeError> {
-        let found = self.in_force().map_err(|cause| match cause.kind() {
-            KeyTreeErrorKind::Storage => self
-                .error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
-                .with_source(cause),
-            _ => cause,
-        })?;
-        match found {
-            Some((place, slot, root)) => {
-                check_in_force(Some(&root), old)?;
-                Ok((place, slot))
-            }
-            None => Err(check_in_force(None, old).expect_err("there is no root")),
-        }
+    fn slot_of(&self, old: Generation) -> Result<SlotPlace, KeyTreeError> {
+        place_of(old, self.in_force())
     }
 
     fn erase_leftovers(&self) -> Result<(), KeyTreeError> {
-        let Some((place, slot, _)) = self.in_force()? else { return Ok(()) };
+        let Some(((place, slot), _)) = self.in_force()? else { return Ok(()) };
         self.write(&place, 1 - slot, &void()).map_err(|cause| self.failed(cause))
     }
 
@@ -315,6 +292,9 @@ impl fmt::Debug for TpmRootStore {
         write!(f, "TpmRootStore({}, {})", self.path.display(), self.device.display())
     }
 }
+
+/// A place, and which of the two slots.
+type SlotPlace = (Place, u8);
 
 /// ```text
 /// magic (8) ‖ version (1) ‖ index (4, big-endian) ‖ password (32)

@@ -18,6 +18,7 @@ use crate::op::{self, Applier, CommitOutcome, Op, Prepared};
 use crate::page::{self, Generation, PageId};
 use crate::page_store::PageStore;
 use crate::root::{Root, RootStore};
+use crate::stack::{OF_HASHES, without_trace};
 
 /// The key trees of all accounts, in memory and in sealed pages under one root key.
 ///
@@ -106,6 +107,22 @@ impl KeyTree {
         })
     }
 
+    /// Forgets everything, of all accounts, and makes a root and pages that belong together out of whatever
+    /// is there: of different times, say, or without a root. For when [`open`](Self::open) refuses and what
+    /// belongs together cannot be had any more. Says the generation that is in force then.
+    ///
+    /// If it is cut short all is as it was, or it is done; it may be repeated.
+    ///
+    /// # Errors
+    ///
+    /// What the stores report: a root that is damaged has to be taken away first.
+    pub fn begin_anew(
+        root: &dyn RootStore,
+        pages: &dyn PageStore,
+    ) -> Result<Generation, KeyTreeError> {
+        load::begin_anew(root, pages)
+    }
+
     /// Carries out all operations under one rotation of the root key, in their order. Once this
     /// has returned, what was pruned is forgotten for good, also by whoever holds old pages.
     ///
@@ -148,7 +165,10 @@ impl KeyTree {
             let next = Applier { draft, accounts: state.accounts, changed: false };
             (state.generation, state.directory, next)
         };
-        let ops = ops.iter().map(|op| next.apply(op)).collect::<Result<Vec<_>, _>>()?;
+        let ops = ops
+            .iter()
+            .map(|op| without_trace::<OF_HASHES, _>(|| next.apply(op)))
+            .collect::<Result<Vec<_>, _>>()?;
         if !next.changed {
             return Ok(CommitOutcome { ops, from, to: from, pages_written: 0, bytes_written: 0 });
         }
@@ -264,7 +284,7 @@ impl KeyTree {
     ) -> Result<Option<LeafKey>, KeyTreeError> {
         let state = self.state()?;
         Ok(op::covering(&state.top, account, address.to_bits())
-            .map(|subtree| subtree.leaf(address)))
+            .map(|subtree| without_trace::<OF_HASHES, _>(|| subtree.leaf(address))))
     }
 
     /// The leaves of one hour and lease number; `None` if they are all pruned or the account has
@@ -283,7 +303,9 @@ impl KeyTree {
     ) -> Result<Option<Lease>, KeyTreeError> {
         let state = self.state()?;
         let prefix = op::first_of(hour) | (u64::from(number) << 24);
-        let living = op::living(&state.top, account, prefix, Lease::PREFIX_LEN);
+        let living = without_trace::<OF_HASHES, _>(|| {
+            op::living(&state.top, account, prefix, Lease::PREFIX_LEN)
+        });
         let lease = Lease::new(account, hour, number, living);
         #[cfg(any(test, all(feature = "sabotage", debug_assertions)))]
         let lease = crate::sabotage::lease(self.sabotage, lease);

@@ -4,7 +4,9 @@
 //! the same identity: the `index` of a choice, the `output_index` of an item, and so on. Positions
 //! in arrays are no identity: a stream with `n` = 2 sends every choice as the first of its array.
 
-use crate::json::Path;
+use std::borrow::Cow;
+
+use crate::json::{self, Path};
 
 /// Fields whose values tell one stream of deltas from another.
 const IDENTITY: [&[u8]; 10] = [
@@ -165,13 +167,14 @@ pub(crate) fn is_identity(name: &[u8], outermost: bool) -> bool {
 }
 
 /// What an identity says, if that is more than leaving it out would: writers of protobuf leave out what is zero
-/// or false, and some do so now and then.
-pub(crate) fn identity(value: &[u8]) -> Option<&[u8]> {
-    match value {
+/// or false, and some do so now and then. However a string is escaped, it says the same.
+pub(crate) fn identity(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let value = json::decode(value).text;
+    match &*value {
         b"0" | b"false" => None,
         // Its block goes on in the deltas.
-        b"content_block_start" => Some(b"content_block_delta"),
-        other => Some(other),
+        b"content_block_start" => Some(Cow::Borrowed(b"content_block_delta")),
+        _ => Some(value),
     }
 }
 

@@ -1,7 +1,8 @@
 //! From bytes to texts: finds the documents of a body, their strings and numbers, the JSON inside
 //! strings, the deltas that belong together, and what is no text: attachments, vectors, ciphertext.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -99,6 +100,7 @@ pub(crate) fn explore<'b>(
         },
         paths: (!paths.is_empty()).then_some(paths),
         names,
+        spare: Vec::new(),
     };
     let guess = guess(body);
     let hint = hint.unwrap_or(guess);
@@ -140,6 +142,7 @@ pub(crate) fn explore_units<'b>(
         },
         paths: (!paths.is_empty()).then_some(paths),
         names,
+        spare: Vec::new(),
     };
     let at = At::default();
     let ranges = std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied());
@@ -157,15 +160,17 @@ pub(crate) fn explore_units<'b>(
             explorer.binary_events(frames);
         }
         Units::Elements => {
-            let mut documents = Vec::new();
+            let mut gathered = Gathered::default();
             for (number, (start, end)) in ranges.enumerate() {
                 let element = element(body, start..end, number == 0 && !begun);
                 match explorer.lex(Reading::BODY, &element, Some(false), &at) {
-                    (lexed, leaves) if lexed.is_one() => documents.push(leaves),
+                    (lexed, leaves) if lexed.is_one() => {
+                        explorer.document(leaves, &mut gathered, &at);
+                    }
                     _ => explorer.text(Reading::BODY, element, None, &at),
                 }
             }
-            explorer.documents(documents, &at);
+            explorer.join_gathered(gathered);
         }
         Units::Text => {
             let parts: Vec<Part> =
@@ -259,6 +264,8 @@ struct Explorer<'b, 'p> {
     paths: Option<&'p Paths>,
     /// Names that are known to hold nothing.
     names: Option<&'p CleanNames>,
+    /// Room for the leaves of the next document.
+    spare: Vec<Leaf>,
 }
 
 /// What one document of a body, or one string in it, holds.
@@ -268,10 +275,10 @@ struct Leaves<'p> {
     /// What tells objects of a stream apart, by object.
     identities: Identities,
     /// `(object, range)` of arrays named `bytes`, and of those that hold the alternatives to a token.
-    bytes: HashMap<u32, Range<usize>>,
-    alternatives: HashMap<u32, Range<usize>>,
+    bytes: BTreeMap<u32, Range<usize>>,
+    alternatives: BTreeMap<u32, Range<usize>>,
     /// The numbers of tokens in a vocabulary, by object.
-    ids: HashMap<u32, Range<usize>>,
+    ids: BTreeMap<u32, Range<usize>>,
     /// The `type` and the `key` or `name` that was met last, with its object.
     kind: Option<(u32, Range<usize>)>,
     label: Option<(u32, Range<usize>)>,
@@ -280,6 +287,8 @@ struct Leaves<'p> {
     /// Whether the document is a request, response or event itself, and not data inside one.
     outer: bool,
     truncated: bool,
+    /// Whether the document may go on, being part of a stream that is read in parts.
+    goes_on: bool,
     /// How many keys there are.
     keys: usize,
     /// The node they are leaves of.
@@ -289,7 +298,7 @@ struct Leaves<'p> {
     names: Option<&'p CleanNames>,
 }
 
-type Identities = HashMap<u32, Vec<u8>>;
+type Identities = BTreeMap<u32, Vec<u8>>;
 
 /// A string or number. A body may hold millions, so this is small.
 struct Leaf {
@@ -344,6 +353,18 @@ struct Place {
     objects: Vec<u32>,
 }
 
+/// What was gathered from documents that belong together.
+#[derive(Default)]
+struct Gathered {
+    /// How many documents there were.
+    documents: usize,
+    streams: BTreeMap<Vec<u8>, Stream>,
+    /// Lists of pieces that each document has by itself.
+    lists: BTreeMap<Vec<u8>, Stream>,
+    /// Deltas whose document broke off: the names above them, and the stream they were added to.
+    unsure: Vec<(Vec<u8>, Vec<u8>, Part)>,
+}
+
 /// Deltas that belong together.
 struct Stream {
     field: Option<Stretch>,
@@ -387,7 +408,8 @@ impl<'b, 'p> Explorer<'b, 'p> {
         // A stream within a stream is whole where it is.
         let Some(carried) = self.out.carried.as_ref().filter(|_| at.depth == 0) else {
             let node = self.out.reading.add_joined(parts, written, spaced, field);
-            return self.open(node, &at);
+            self.open(node, &at);
+            return;
         };
         let memory = carried.channels.get(&key);
         let known = memory.is_some();
@@ -395,14 +417,14 @@ impl<'b, 'p> Explorer<'b, 'p> {
         if let Some(opening) = memory.and_then(|memory| memory.opening.clone()) {
             let before = opening.len();
             let node = self.out.reading.add_joined_to(&opening, parts, written, spaced, field);
-            if self.open_json(node, &at) {
+            if self.open_json(node, &at).is_some() {
                 return self.out.channels.push(Channel { key, node, before, json: true });
             }
             self.out.reading.set_kind(node, Kind::Container);
         }
         let before = tail.len();
         let node = self.out.reading.add_joined_to(&tail, parts, written, spaced, field);
-        let json = !known && self.open_json(node, &at);
+        let json = !known && self.open_json(node, &at).is_some();
         if !json {
             self.open_text(node, &at);
         }
@@ -436,19 +458,19 @@ impl<'b, 'p> Explorer<'b, 'p> {
                     && opens_document(body)
                     && opens_document(behind_separators(&body[next..]))
                 {
-                    let mut documents = Vec::new();
+                    let mut gathered = Gathered::default();
                     // One document after the other; where one is broken, the next line may hold one.
-                    let rest = self.sequence(node, whole, &mut documents, at).unwrap_or(0..0);
-                    return self.lines(node, rest, documents, at);
+                    let rest = self.sequence(node, whole, &mut gathered, at).unwrap_or(0..0);
+                    return self.lines(node, rest, gathered, at);
                 }
                 if !lexed.is_one() || body.trim_ascii().is_empty() {
                     return false;
                 }
-                self.documents(vec![leaves], at);
+                self.only_document(leaves, at);
             }
             Format::Ndjson => {
                 let whole = 0..body.len();
-                return self.lines(node, whole, Vec::new(), at);
+                return self.lines(node, whole, Gathered::default(), at);
             }
             Format::Sse => {
                 let parts = sse::parts(body);
@@ -566,31 +588,31 @@ impl<'b, 'p> Explorer<'b, 'p> {
         &mut self,
         node: NodeId,
         range: Range<usize>,
-        mut documents: Vec<Leaves<'p>>,
+        mut gathered: Gathered,
         at: &At,
     ) -> bool {
         let mut rest: Vec<Range<usize>> = Vec::new();
         // Lines that follow each other without a document between are one text, or a key would be cut in lines. A
         // stream has each by itself.
-        let (mut known, mut joins) = (documents.len(), false);
+        let (mut known, mut joins) = (gathered.documents, false);
         for line in lines(&self.out.reading.text(node)[range.clone()]) {
             let line = range.start + line.start..range.start + line.end;
-            let Some(left) = self.sequence(node, line, &mut documents, at) else {
+            let Some(left) = self.sequence(node, line, &mut gathered, at) else {
                 joins = false;
                 continue;
             };
-            match rest.last_mut().filter(|_| joins && documents.len() == known) {
+            match rest.last_mut().filter(|_| joins && gathered.documents == known) {
                 Some(last) => last.end = left.end,
                 None => rest.push(left),
             }
-            known = documents.len();
+            known = gathered.documents;
             joins = self.out.carried.is_none();
         }
-        if documents.is_empty() {
+        if gathered.documents == 0 {
             return false;
         }
         self.out.fell_back |= !rest.is_empty();
-        self.documents(documents, at);
+        self.join_gathered(gathered);
         for line in rest {
             self.text(node, line, None, at);
         }
@@ -603,7 +625,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
         &mut self,
         node: NodeId,
         mut range: Range<usize>,
-        documents: &mut Vec<Leaves<'p>>,
+        gathered: &mut Gathered,
         at: &At,
     ) -> Option<Range<usize>> {
         loop {
@@ -615,11 +637,11 @@ impl<'b, 'p> Explorer<'b, 'p> {
             let opens = opens_document(&self.out.reading.text(node)[range.clone()]);
             match self.lex(node, &range, Some(false), at) {
                 (Lexed::Whole | Lexed::Truncated, leaves) => {
-                    documents.push(leaves);
+                    self.document(leaves, gathered, at);
                     return None;
                 }
                 (Lexed::More(next), leaves) if opens => {
-                    documents.push(leaves);
+                    self.document(leaves, gathered, at);
                     range.start += next;
                 }
                 _ => return Some(range),
@@ -671,7 +693,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
     }
 
     fn events(&mut self, node: NodeId, parts: Vec<sse::Part>, at: &At) {
-        let mut documents = Vec::new();
+        let mut gathered = Gathered::default();
         let mut plain = Vec::new();
         for part in parts {
             match part {
@@ -686,7 +708,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
                             && let (Lexed::Whole | Lexed::Truncated, leaves) =
                                 self.lex(node, line, Some(true), at)
                         {
-                            documents.push(leaves);
+                            self.document(leaves, &mut gathered, at);
                         } else {
                             plain.push(line.clone());
                         }
@@ -698,14 +720,16 @@ impl<'b, 'p> Explorer<'b, 'p> {
                     match self.lex(joined, &whole, Some(true), at) {
                         (Lexed::Whole | Lexed::Truncated, leaves) if !leaves.leaves.is_empty() => {
                             self.out.reading.set_kind(joined, Kind::Container);
-                            documents.push(leaves);
+                            self.document(leaves, &mut gathered, at);
                         }
-                        _ => self.open(joined, at),
+                        _ => {
+                            self.open(joined, at);
+                        }
                     }
                 }
             }
         }
-        self.documents(documents, at);
+        self.join_gathered(gathered);
         // Streams of bare text: values may be split over events here too.
         if self.out.carried.is_some() || plain.len() > 1 {
             let parts: Vec<Part> = plain.iter().map(|line| Part::new(node, line.clone())).collect();
@@ -721,16 +745,16 @@ impl<'b, 'p> Explorer<'b, 'p> {
 
     /// Frames of a binary event stream: JSON, or JSON in base64 in JSON, as InvokeModel wraps it.
     fn binary_events(&mut self, frames: Vec<Frame>) {
-        let mut documents = Vec::new();
+        let at = At::default();
+        let mut gathered = Gathered::default();
         for frame in frames {
             for value in frame.strings {
-                self.text(Reading::BODY, value, None, &At::default());
+                self.text(Reading::BODY, value, None, &at);
             }
-            let (lexed, mut leaves) =
-                self.lex(Reading::BODY, &frame.payload, Some(true), &At::default());
+            let (lexed, mut leaves) = self.lex(Reading::BODY, &frame.payload, Some(true), &at);
             if lexed != Lexed::Whole {
                 self.out.fell_back |= !frame.payload.is_empty();
-                self.text(Reading::BODY, frame.payload, None, &At::default());
+                self.text(Reading::BODY, frame.payload, None, &at);
                 continue;
             }
             let body = self.out.reading.text(Reading::BODY);
@@ -738,23 +762,24 @@ impl<'b, 'p> Explorer<'b, 'p> {
                 .leaves
                 .iter()
                 .position(|leaf| leaf.field.is_some_and(|field| &body[field.range()] == b"bytes"));
-            let inner = chunk.and_then(|at| {
-                let raw = leaves.leaves[at].raw.range();
+            let inner = chunk.and_then(|leaf| {
+                let raw = leaves.leaves[leaf].raw.range();
                 let style = Style::of(&body[raw.clone()]);
                 let decoded = attachment::decode(&body[raw.clone()])?;
                 let document = json::lex(&decoded, &mut Ignore) == Lexed::Whole;
-                document.then_some((at, raw, style, decoded))
+                document.then_some((leaf, raw, style, decoded))
             });
-            if let Some((at, raw, style, decoded)) = inner {
-                leaves.leaves.remove(at);
+            if let Some((leaf, raw, style, decoded)) = inner {
+                leaves.leaves.remove(leaf);
                 let node = self.out.reading.add_base64(Reading::BODY, raw, style, decoded);
                 self.out.reading.set_kind(node, Kind::Container);
                 let whole = 0..self.out.reading.text(node).len();
-                documents.push(self.lex(node, &whole, Some(true), &At::default()).1);
+                let inner = self.lex(node, &whole, Some(true), &at).1;
+                self.document(inner, &mut gathered, &at);
             }
-            documents.push(leaves);
+            self.document(leaves, &mut gathered, &at);
         }
-        self.documents(documents, &At::default());
+        self.join_gathered(gathered);
     }
 
     /// Reads stretches of a text as one.
@@ -774,11 +799,13 @@ impl<'b, 'p> Explorer<'b, 'p> {
     ) -> (Lexed, Leaves<'p>) {
         let paths = self.paths.map(|paths| (paths, at.path.clone().unwrap_or_default()));
         let mut leaves = Leaves {
+            leaves: std::mem::take(&mut self.spare),
             node,
             deltas,
             outer: at.depth == 0,
             paths,
             names: self.names,
+            goes_on: self.out.carried.is_some(),
             ..Leaves::default()
         };
         let lexed = json::lex(&self.out.reading.text(node)[range.clone()], &mut leaves);
@@ -795,93 +822,112 @@ impl<'b, 'p> Explorer<'b, 'p> {
         (lexed, leaves)
     }
 
-    /// Adds the leaves of documents as nodes.
-    fn documents(&mut self, documents: Vec<Leaves<'p>>, at: &At) {
-        let mut streams: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
-        let mut lists: BTreeMap<Vec<u8>, Stream> = BTreeMap::new();
-        let mut unsure = Vec::new();
-        for (number, mut document) in documents.into_iter().enumerate() {
-            let parent = document.node;
-            for leaf in std::mem::take(&mut document.leaves) {
-                let raw = leaf.raw.range();
-                let inside = At { depth: at.depth, skip: leaf.skip, path: leaf.path };
-                let at = &inside;
-                let (key, place, spaced, copies) = match leaf.role {
-                    Role::Number | Role::Opaque { .. } | Role::Vector { .. } if leaf.skip => {
-                        continue;
-                    }
-                    Role::Schema { .. } if leaf.skip => continue,
-                    Role::Number => {
-                        self.out.reading.add_slice(parent, raw, leaf.field, Kind::Number);
-                        continue;
-                    }
-                    Role::String { escaped } => {
-                        self.string(parent, raw, escaped, leaf.field, at);
-                        continue;
-                    }
-                    Role::Schema { escaped } => {
-                        let node =
-                            self.out.reading.add_json_string(parent, raw, escaped, leaf.field);
-                        self.out.reading.set_kind(node, Kind::Schema);
-                        continue;
-                    }
-                    Role::Opaque { escaped } => {
-                        self.opaque(parent, raw, escaped, leaf.field, at);
-                        continue;
-                    }
-                    Role::Vector { what, count, base64 } => {
-                        self.out
-                            .aside
-                            .push((parent, Aside::Vector { range: raw, what, count, base64 }));
-                        continue;
-                    }
-                    Role::Forced { number } => {
-                        self.out.aside.push((parent, Aside::Forced { range: raw, number }));
-                        continue;
-                    }
-                    Role::Delta { likeness, escaped, place } => {
-                        // Documents that are no events may be whole messages, which only look like parts.
-                        if likeness == Likeness::Guessed || document.deltas != Some(true) {
-                            self.string(parent, raw.clone(), escaped, leaf.field, at);
-                        }
-                        (place.stream(&document.identities), place, false, Copies::default())
-                    }
-                    Role::Logged { array, escaped, place } => {
-                        self.string(parent, raw.clone(), escaped, leaf.field, at);
-                        let mut key = place.stream(&document.identities);
-                        key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
-                        let list = lists.entry(key);
-                        let list = list.or_insert_with(|| Stream::new(leaf.field, false, at));
-                        list.parts.push(Part::new(parent, raw));
-                        continue;
-                    }
-                    Role::Token { place, spaced } => {
-                        let copies = document.copies(&place);
-                        if spaced {
-                            self.string(parent, raw.clone(), false, leaf.field, at);
-                        }
-                        // A list is a text by itself, and with what follows in a stream.
-                        if document.deltas != Some(true) {
-                            let part =
-                                Part { node: parent, range: raw.clone(), copies: copies.clone() };
-                            let list = lists.entry(place.list(number));
-                            let list = list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
-                            list.parts.push(part);
-                            if document.deltas.is_none() {
-                                continue;
-                            }
-                        }
-                        (place.stream(&document.identities), place, spaced, copies)
-                    }
-                };
-                if document.truncated {
-                    unsure.push((place.names, key.clone(), Part::new(parent, raw.clone())));
+    /// Adds the leaves of the only document there is as nodes.
+    fn only_document(&mut self, leaves: Leaves<'p>, at: &At) {
+        let mut gathered = Gathered::default();
+        self.document(leaves, &mut gathered, at);
+        self.join_gathered(gathered);
+    }
+
+    /// Adds the leaves of a document as nodes, and gathers those that belong together with leaves of others.
+    fn document(&mut self, mut document: Leaves<'p>, gathered: &mut Gathered, at: &At) {
+        let number = gathered.documents;
+        gathered.documents += 1;
+        let parent = document.node;
+        let mut leaves = std::mem::take(&mut document.leaves);
+        for leaf in leaves.drain(..) {
+            let raw = leaf.raw.range();
+            let inside = At { depth: at.depth, skip: leaf.skip, path: leaf.path };
+            let at = &inside;
+            let (key, place, spaced, copies) = match leaf.role {
+                Role::Number | Role::Opaque { .. } | Role::Vector { .. } if leaf.skip => {
+                    continue;
                 }
-                let stream =
-                    streams.entry(key).or_insert_with(|| Stream::new(leaf.field, spaced, at));
-                stream.parts.push(Part { node: parent, range: raw, copies });
+                Role::Schema { .. } if leaf.skip => continue,
+                Role::Number => {
+                    self.out.reading.add_slice(parent, raw, leaf.field, Kind::Number);
+                    continue;
+                }
+                Role::String { escaped } => {
+                    self.string(parent, raw, escaped, leaf.field, at);
+                    continue;
+                }
+                Role::Schema { escaped } => {
+                    let node = self.out.reading.add_json_string(parent, raw, escaped, leaf.field);
+                    self.out.reading.set_kind(node, Kind::Schema);
+                    continue;
+                }
+                Role::Opaque { escaped } => {
+                    self.opaque(parent, raw, escaped, leaf.field, at);
+                    continue;
+                }
+                Role::Vector { what, count, base64 } => {
+                    self.out
+                        .aside
+                        .push((parent, Aside::Vector { range: raw, what, count, base64 }));
+                    continue;
+                }
+                Role::Forced { number } => {
+                    self.out.aside.push((parent, Aside::Forced { range: raw, number }));
+                    continue;
+                }
+                Role::Delta { likeness, escaped, place } => {
+                    // Documents that are no events may be whole messages, which only look like parts.
+                    let is_guess = likeness == Likeness::Guessed;
+                    let is_whole = (is_guess || document.deltas != Some(true))
+                        && self.string(parent, raw.clone(), escaped, leaf.field, at);
+                    // What is a document by itself goes on nowhere: joined with others it would be prose.
+                    if is_guess && is_whole {
+                        continue;
+                    }
+                    (place.stream(&document.identities), place, false, None)
+                }
+                Role::Logged { array, escaped, place } => {
+                    self.string(parent, raw.clone(), escaped, leaf.field, at);
+                    let mut key = place.stream(&document.identities);
+                    key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
+                    let list = gathered.lists.entry(key);
+                    let list = list.or_insert_with(|| Stream::new(leaf.field, false, at));
+                    list.parts.push(Part::new(parent, raw));
+                    continue;
+                }
+                Role::Token { place, spaced } => {
+                    let mut copies = document.copies(&place);
+                    if spaced {
+                        let text = &self.out.reading.text(parent)[raw.clone()];
+                        let escaped = memchr::memchr(b'\\', text).is_some();
+                        self.string(parent, raw.clone(), escaped, leaf.field, at);
+                        // It counts the stretches, and is no token's.
+                        copies.id = None;
+                    }
+                    let copies = Some(Box::new(copies));
+                    // A list is a text by itself, and with what follows in a stream.
+                    if document.deltas != Some(true) {
+                        let part =
+                            Part { node: parent, range: raw.clone(), copies: copies.clone() };
+                        let list = gathered.lists.entry(place.list(number));
+                        let list = list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
+                        list.parts.push(part);
+                        if document.deltas.is_none() {
+                            continue;
+                        }
+                    }
+                    (place.stream(&document.identities), place, spaced, copies)
+                }
+            };
+            if document.truncated {
+                gathered.unsure.push((place.names, key.clone(), Part::new(parent, raw.clone())));
             }
+            let stream =
+                gathered.streams.entry(key).or_insert_with(|| Stream::new(leaf.field, spaced, at));
+            stream.parts.push(Part { node: parent, range: raw, copies });
         }
+        self.spare = leaves;
+    }
+
+    /// Adds what was gathered as nodes.
+    fn join_gathered(&mut self, gathered: Gathered) {
+        let Gathered { mut streams, lists, unsure, .. } = gathered;
         // A document that broke off may have lost what says which stream its delta goes on with, so
         // the delta is read as the end of each it could be of. More than a few are no honest event.
         for (names, own, part) in unsure.into_iter().take(MOST_UNSURE) {
@@ -902,6 +948,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
         }
     }
 
+    /// A string; `true` if it is a document, or several.
     fn string(
         &mut self,
         parent: NodeId,
@@ -909,9 +956,9 @@ impl<'b, 'p> Explorer<'b, 'p> {
         escaped: bool,
         field: Option<Stretch>,
         at: &At,
-    ) {
+    ) -> bool {
         let node = self.out.reading.add_json_string(parent, raw, escaped, field);
-        self.open(node, at);
+        self.open(node, at)
     }
 
     /// A field of ciphertext: set aside if it is that, and text like any other if it is not.
@@ -923,10 +970,10 @@ impl<'b, 'p> Explorer<'b, 'p> {
         field: Option<Stretch>,
         at: &At,
     ) {
-        let text = &self.out.reading.text(parent)[raw.clone()];
-        let is_cipher = !escaped
-            && field::looks_opaque(text)
-            && !attachment::decode(text).is_some_and(|bytes| attachment::holds_text(&bytes));
+        // Some writers escape slashes.
+        let text = json::decode(&self.out.reading.text(parent)[raw.clone()]).text;
+        let is_cipher = field::looks_opaque(&text)
+            && !attachment::decode(&text).is_some_and(|bytes| attachment::holds_text(&bytes));
         if is_cipher {
             self.out.aside.push((parent, Aside::Opaque { range: raw }));
         } else {
@@ -939,11 +986,17 @@ impl<'b, 'p> Explorer<'b, 'p> {
         self.open(node, at);
     }
 
-    /// Looks into a text: JSON inside it makes it a container, attachments are set aside.
-    fn open(&mut self, node: NodeId, at: &At) {
-        if !self.open_json(node, at) && !self.open_stream(node, at) {
+    /// Looks into a text: JSON inside it makes it a container, attachments are set aside. `true` if it is a document,
+    /// or several.
+    fn open(&mut self, node: NodeId, at: &At) -> bool {
+        if let Some(lexed) = self.open_json(node, at) {
+            return lexed == Lexed::Whole;
+        }
+        let streams = self.open_stream(node, at);
+        if !streams {
             self.open_text(node, at);
         }
+        streams
     }
 
     /// Looks for a stream inside a text, as logs keep answers that were streamed: events or lines of JSON.
@@ -973,10 +1026,10 @@ impl<'b, 'p> Explorer<'b, 'p> {
     }
 
     /// Looks for JSON inside a text, which makes it a container.
-    fn open_json(&mut self, node: NodeId, at: &At) -> bool {
+    fn open_json(&mut self, node: NodeId, at: &At) -> Option<Lexed> {
         let text = self.out.reading.text(node);
         if at.depth >= MAX_STRINGS || !opens_document(text) {
-            return false;
+            return None;
         }
         let whole = 0..text.len();
         let (lexed, leaves) = self.lex(node, &whole, None, &at.deeper());
@@ -984,11 +1037,11 @@ impl<'b, 'p> Explorer<'b, 'p> {
         // with a bracket.
         let cut = lexed == Lexed::Truncated && leaves.keys > 0;
         if lexed != Lexed::Whole && !cut {
-            return false;
+            return None;
         }
         self.out.reading.set_kind(node, Kind::Container);
-        self.documents(vec![leaves], &at.deeper());
-        true
+        self.only_document(leaves, &at.deeper());
+        Some(lexed)
     }
 
     /// Looks for attachments in a text.
@@ -1142,11 +1195,14 @@ impl Visit for Leaves<'_> {
             return self.add(path, raw, Role::Forced { number: false });
         }
         let text = path.slice(&raw);
+        if field::is_trace_id(path, text) {
+            return;
+        }
         let role = if field::is_number(path, text) {
             Role::Number
-        } else if field::is_opaque(path, self.kind_of(path)) {
+        } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
             Role::Opaque { escaped }
-        } else if let Some(count) = field::embedding_in_base64(path, text) {
+        } else if let Some(count) = field::embedding_in_base64(path, text, escaped) {
             Role::Vector { what: Disguise::Embedding, count, base64: true }
         } else if self.outer && field::is_schema(path) {
             Role::Schema { escaped }
@@ -1184,7 +1240,9 @@ impl Visit for Leaves<'_> {
         {
             self.ids.insert(object, raw.clone());
         }
-        if raw.len() >= SHORTEST_NUMBER && is_number {
+        // One at the very end of what there is may go on.
+        let is_long = raw.len() >= SHORTEST_NUMBER || (self.goes_on && path.ends_with(&raw));
+        if is_long && is_number {
             self.add(path, raw, Role::Number);
         }
     }
@@ -1244,15 +1302,15 @@ impl Leaves<'_> {
             let identity = self.identities.entry(object).or_default();
             identity.extend_from_slice(name);
             identity.push(b'=');
-            identity.extend_from_slice(value);
+            identity.extend_from_slice(&value);
             identity.push(0);
         }
     }
 
     /// The `type` of the object around a value, if it stands before it.
-    fn kind_of<'h>(&self, path: &'h Path<'_>) -> Option<&'h [u8]> {
+    fn kind_of<'h>(&self, path: &'h Path<'_>) -> Option<Cow<'h, [u8]>> {
         let (object, range) = self.kind.as_ref()?;
-        (path.object() == Some(*object)).then(|| path.slice(range))
+        (path.object() == Some(*object)).then(|| json::decode(path.slice(range)).text)
     }
 
     fn decide(&self, path: &Path<'_>) -> Option<Decision> {
@@ -1269,7 +1327,7 @@ impl Leaves<'_> {
     /// What repeats the token at a place.
     fn copies(&self, place: &Place) -> Copies {
         let own = place.objects.last();
-        let of = |map: &HashMap<u32, Range<usize>>| map.get(own?).cloned();
+        let of = |map: &BTreeMap<u32, Range<usize>>| map.get(own?).cloned();
         // Gemini gives the alternatives beside the tokens, not within each.
         let mut around = place.objects.iter().rev().take(2);
         Copies {
@@ -1301,8 +1359,11 @@ impl Leaves<'_> {
 
 impl Place {
     fn of(path: &Path<'_>) -> Box<Self> {
-        let mut names = path.names().map(delta::continued).collect::<Vec<_>>().join(&0);
-        names.push(0);
+        let mut names = Vec::with_capacity(64);
+        for name in path.names() {
+            names.extend_from_slice(delta::continued(name));
+            names.push(0);
+        }
         Box::new(Self { names, objects: path.objects().collect() })
     }
 
@@ -1319,7 +1380,9 @@ impl Place {
         let mut key = self.names.clone();
         for (level, object) in self.objects.iter().enumerate() {
             if let Some(identity) = identities.get(object) {
-                key.extend_from_slice(format!("\0{level}\0").as_bytes());
+                let level = u16::try_from(level).expect("nesting is bounded");
+                key.push(0);
+                key.extend_from_slice(&level.to_be_bytes());
                 key.extend_from_slice(identity);
             }
         }
@@ -1346,6 +1409,13 @@ fn open_string(raw: &[u8]) -> Vec<u8> {
     json::escape_into(&mut out, inner.as_deref().unwrap_or_else(|| tail(&decoded)));
     out.extend_from_slice(cut);
     out
+}
+
+/// Whether a text in a field of this name is read as nothing but text.
+pub(crate) fn is_prose(text: &[u8], field: Option<&str>) -> bool {
+    !opens_document(text)
+        && !sse::looks_like(text)
+        && attachment::find(text, field.map(str::as_bytes)).is_empty()
 }
 
 /// Whether a text begins as a JSON object or array does.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::json::Path;
+use crate::json::{self, Path};
 
 /// Fields of ciphertext and signatures, which only their vendor can read: kept or dropped whole.
 const OPAQUE: [&[u8]; 12] = [
@@ -48,6 +48,17 @@ pub(crate) fn is_number(path: &Path<'_>, text: &[u8]) -> bool {
     path.name().is_some_and(|name| name == b"intValue" || name == b"int64Value")
         && !digits.is_empty()
         && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the string at this path names a trace or a span, as OTLP writes it: hexadecimal of a fixed length. One in a
+/// hundred thousand happens to be the number of a card, and who reads it takes nothing else.
+pub(crate) fn is_trace_id(path: &Path<'_>, text: &[u8]) -> bool {
+    let length = match path.name() {
+        Some(b"traceId") => 32,
+        Some(b"spanId" | b"parentSpanId") => 16,
+        _ => return false,
+    };
+    text.len() == length && text.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Names under which numbers are the tokens of a text, wherever they stand.
@@ -135,12 +146,16 @@ pub(crate) fn disguise(path: &Path<'_>, array: &[u8]) -> Option<(Disguise, usize
     (named || shaped).then_some((Disguise::Embedding, count))
 }
 
-/// Whether the string at this path is an embedding: floats in base64.
-pub(crate) fn embedding_in_base64(path: &Path<'_>, text: &[u8]) -> Option<usize> {
-    let named = path.name().is_some_and(|name| EMBEDDINGS[..3].contains(&name));
+/// Whether the raw string at this path is an embedding: floats in base64.
+pub(crate) fn embedding_in_base64(path: &Path<'_>, raw: &[u8], escaped: bool) -> Option<usize> {
+    if !path.name().is_some_and(|name| EMBEDDINGS[..3].contains(&name)) {
+        return None;
+    }
+    // Some writers escape slashes.
+    let text = if escaped { json::decode(raw).text } else { raw.into() };
     let base64 = text.len() >= SHORTEST_EMBEDDING * 4
         && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
-    (named && base64 && !text.starts_with(b"REMOVED/")).then_some(text.len() / 4 * 3 / 4)
+    (base64 && !text.starts_with(b"REMOVED/")).then_some(text.len() / 4 * 3 / 4)
 }
 
 /// Whether a value belongs to the request or response itself, not to something inside.
@@ -295,6 +310,22 @@ const COMMON: [&str; 99] = [
     "value",
 ];
 
+/// What stands in nearly every body in fields of these names, by field.
+const VALUES: [(&str, &str); 12] = [
+    ("role", "user"),
+    ("role", "assistant"),
+    ("role", "system"),
+    ("role", "tool"),
+    ("type", "text"),
+    ("type", "message"),
+    ("type", "function"),
+    ("type", "input_text"),
+    ("type", "output_text"),
+    ("object", "chat.completion"),
+    ("object", "chat.completion.chunk"),
+    ("finish_reason", "stop"),
+];
+
 /// Where each of the common names is, by its first and last letter and its length: nearly every key of nearly every
 /// event is asked for, and few need to be compared with more than one.
 static SLOTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -324,6 +355,17 @@ impl CleanNames {
         slot.iter().map(|&at| usize::from(at)).find(|&at| COMMON[at].as_bytes() == text)
     }
 
+    /// The number of a common name, or of a text that is common in a field of this name.
+    pub(crate) fn number_in(field: Option<&str>, text: &[u8]) -> Option<usize> {
+        let Some(field) = field else { return Self::number(text) };
+        let values = VALUES.iter().position(|(name, _)| *name == field)?;
+        let value = VALUES[values..]
+            .iter()
+            .take_while(|(name, _)| *name == field)
+            .position(|(_, value)| value.as_bytes() == text)?;
+        Some(COMMON.len() + values + value)
+    }
+
     /// Whether a text is a common name that is known to hold nothing.
     pub(crate) fn holds(&self, text: &[u8]) -> bool {
         !self.0.is_empty() && Self::number(text).is_some_and(|number| self.knows(number))
@@ -334,7 +376,7 @@ impl CleanNames {
     }
 
     pub(crate) fn learn(&mut self, number: usize) {
-        self.0.resize(COMMON.len(), false);
+        self.0.resize(COMMON.len() + VALUES.len(), false);
         self.0[number] = true;
     }
 }
@@ -354,5 +396,11 @@ mod tests {
         names.learn(number);
         assert!(names.knows(number) && !names.knows(number + 1));
         assert_eq!(CleanNames::number(b"marta"), None);
+        for (at, (field, value)) in VALUES.iter().enumerate() {
+            let number = CleanNames::number_in(Some(field), value.as_bytes());
+            assert_eq!(number, Some(COMMON.len() + at));
+        }
+        assert_eq!(CleanNames::number_in(Some("role"), b"text"), None);
+        assert_eq!(CleanNames::number_in(None, b"model"), Some(number));
     }
 }

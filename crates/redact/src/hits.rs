@@ -67,7 +67,6 @@ impl Hits {
     ) {
         let Warm { scanner, names } = warm;
         let reading = &explored.reading;
-        let mut findings = Vec::new();
         for node in reading.texts() {
             if changed.is_some_and(|changed| !reading.touches(node, changed)) {
                 continue;
@@ -78,29 +77,42 @@ impl Hits {
                 field: reading.field(node),
             };
             let text = reading.text(node);
-            let common = if options.field.is_none() { CleanNames::number(text) } else { None };
+            let common = CleanNames::number_in(options.field, text);
             if common.is_some_and(|name| names.knows(name)) || memo.knows(text, options.field) {
                 continue;
             }
-            scanner.scan_into(text, &options, &mut findings);
             let before = self.found.len();
-            self.found.extend(findings.drain(..).map(|finding| Hit::of(node, &finding)));
-            self.scan_unescaped(node, text, scanner, &options);
+            self.scan_text(node, text, reading.node(node).kind, scanner, &options);
             if self.found.len() == before {
                 match common {
                     Some(name) => names.learn(name),
                     None => memo.learn(text, options.field),
                 }
             }
-            if reading.node(node).kind == Kind::Schema {
-                let mut at = 0;
-                self.found.retain(|hit| {
-                    at += 1;
-                    at <= before || scanner.rules().rule(hit.rule).category() == Category::Secret
-                });
-            }
         }
         self.drop_those_aside(explored);
+    }
+
+    /// Scans a text, as it stands and with its escapes undone.
+    pub(crate) fn scan_text(
+        &mut self,
+        node: NodeId,
+        text: &[u8],
+        kind: Kind,
+        scanner: &mut Scanner,
+        options: &ScanOptions<'_>,
+    ) {
+        let before = self.found.len();
+        let findings = scanner.scan(text, options);
+        self.found.extend(findings.iter().map(|finding| Hit::of(node, finding)));
+        self.scan_unescaped(node, text, scanner, options);
+        if kind == Kind::Schema {
+            let mut at = 0;
+            self.found.retain(|hit| {
+                at += 1;
+                at <= before || scanner.rules().rule(hit.rule).category() == Category::Secret
+            });
+        }
     }
 
     /// What stands in an attachment is part of it, and no more prose than the rest.
@@ -249,7 +261,7 @@ fn covers(outer: &Places, inner: &Places) -> bool {
 }
 
 /// Whether a stretch of text is not part of a longer word or number.
-fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
+pub(crate) fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
     let joins = |a: Option<&u8>, b: Option<&u8>| matches!((a, b), (Some(a), Some(b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
     let before = span.start.checked_sub(1).and_then(|at| text.get(at));
     !joins(before, text.get(span.start)) && !joins(text.get(span.end - 1), text.get(span.end))

@@ -41,7 +41,7 @@
 //!
 //! # How a body is read
 //!
-//! JSON, NDJSON, server-sent events, AWS's binary event streams, OTLP in protobuf, multipart bodies, forms and plain text, in UTF-8 or UTF-16, by
+//! JSON, NDJSON, server-sent events, AWS's binary event streams, OTLP in protobuf (also as gRPC frames it), multipart bodies, forms and plain text, in UTF-8 or UTF-16, by
 //! content type and by looks; what claims to be one and is not is read as text. Text is looked for where it is: in string values with their
 //! escapes undone, in JSON inside strings, in the text that a stream's deltas join to (per choice,
 //! item and tool call), in the tokens of log probabilities, in base64 that holds text, in numbers
@@ -76,6 +76,7 @@ mod event_stream;
 mod explore;
 mod field;
 mod form;
+mod grpc;
 mod hits;
 mod json;
 mod media;
@@ -90,6 +91,7 @@ mod pseudonyms;
 mod reading;
 mod redactor;
 mod report;
+mod settled;
 mod sse;
 mod stream;
 mod surrogate;

@@ -122,9 +122,7 @@ impl HashKey {
     /// If the operating system has no random bytes to give.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
-        Self(bytes)
+        Self(random())
     }
 
     /// HMAC-SHA-256 over a label and a value.
@@ -153,6 +151,13 @@ impl fmt::Debug for HashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashKey(..)")
     }
+}
+
+/// 32 bytes from the operating system's generator.
+pub(crate) fn random() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
+    bytes
 }
 
 /// Covers letters and digits and keeps the punctuation; of a number of twelve digits or more the last

@@ -11,6 +11,8 @@ use crate::field::CleanNames;
 /// The idle scanners of one rule set.
 pub(crate) struct Pool {
     rules: RuleSet,
+    digest: String,
+    standard: bool,
     idle: Mutex<Vec<Warm>>,
 }
 
@@ -19,7 +21,19 @@ const MOST_IDLE: usize = 64;
 
 impl Pool {
     pub(crate) fn new(rules: RuleSet) -> Arc<Self> {
-        Arc::new(Self { rules, idle: Mutex::default() })
+        let standard = rules.digest() == RuleSet::standard().digest();
+        let digest = rules.digest().to_string();
+        Arc::new(Self { rules, digest, standard, idle: Mutex::default() })
+    }
+
+    /// The digest of the rules, in hex.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Whether these are the standard rules and no others, of which it is known how far they reach.
+    pub(crate) fn is_standard(&self) -> bool {
+        self.standard
     }
 
     pub(crate) fn rules(&self) -> &RuleSet {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 use oubliette_detect::{EntityType, RuleIndex};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -94,13 +94,21 @@ impl Pseudonyms {
                 values.extend(level.values);
             }
             let mut builder = AhoCorasick::builder();
+            builder.match_kind(MatchKind::LeftmostLongest);
+            // One body is searched, mostly: what is quickly made is better than what is quick.
+            builder.kind(Some(AhoCorasickKind::NoncontiguousNFA)).dense_depth(1);
             let patterns = values.iter().map(|(value, _)| &**value);
             // An automaton too large to build would need values of gigabytes; bodies are bounded.
-            if let Ok(automaton) = builder.match_kind(MatchKind::LeftmostLongest).build(patterns) {
+            if let Ok(automaton) = builder.build(patterns) {
                 self.levels.push(Level { values, automaton });
             }
         }
         !self.levels.is_empty()
+    }
+
+    /// Whether more is remembered than is looked for yet.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     pub(crate) fn known_count(&self) -> usize {

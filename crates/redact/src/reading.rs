@@ -6,6 +6,7 @@
 //! the bytes of the body, and so are replacements: that is how `\u0040` cut between two deltas of a
 //! tool call can be found as `@` and replaced where it lies.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -24,6 +25,8 @@ pub(crate) type NodeId = usize;
 pub(crate) struct Reading<'b> {
     body: &'b [u8],
     nodes: Vec<Node>,
+    /// Whether some of it is in base64 or binary.
+    encoded: bool,
 }
 
 /// One text and where it comes from. A body may hold millions of short strings, so this is small.
@@ -58,6 +61,8 @@ enum Source {
 struct Joined {
     text: Zeroizing<Vec<u8>>,
     pieces: Vec<Piece>,
+    /// Whether there is text between the pieces that is in none of them, for what they hold.
+    spaced: bool,
 }
 
 /// A range in 32-bit numbers: texts are bounded to 4 GiB.
@@ -90,12 +95,12 @@ impl Stretch {
 pub(crate) struct Part {
     pub(crate) node: NodeId,
     pub(crate) range: Range<usize>,
-    pub(crate) copies: Copies,
+    pub(crate) copies: Option<Box<Copies>>,
 }
 
 impl Part {
     pub(crate) fn new(node: NodeId, range: Range<usize>) -> Self {
-        Self { node, range, copies: Copies::default() }
+        Self { node, range, copies: None }
     }
 }
 
@@ -108,7 +113,7 @@ struct Piece {
     parent: Range<usize>,
     coding: Coding,
     /// Other places in the parent that repeat this piece in another form.
-    copies: Copies,
+    copies: Option<Box<Copies>>,
 }
 
 /// How a piece is written in its parent.
@@ -150,7 +155,7 @@ impl<'b> Reading<'b> {
     pub(crate) fn new(body: &'b [u8]) -> Self {
         let source = Source::Slice((0..body.len()).into());
         let root = Node { parent: 0, kind: Kind::Container, field: None, source };
-        Self { body, nodes: vec![root] }
+        Self { body, nodes: vec![root], encoded: false }
     }
 
     /// Every node that is to be scanned.
@@ -209,7 +214,7 @@ impl<'b> Reading<'b> {
     }
 
     /// Adds what several stretches of other nodes join to as one node, with their escapes undone and, if
-    /// `spaced`, a space between them. Before them stands a text that is in no node. The field is one of the
+    /// `spaced`, a space between them where there is none. Before them stands a text that is in no node. The field is one of the
     /// first stretch's node.
     pub(crate) fn add_joined_to(
         &mut self,
@@ -225,27 +230,24 @@ impl<'b> Reading<'b> {
         let spaces = usize::from(spaced) * stretches.len();
         text.reserve_exact(stretches.iter().map(|part| part.range.len()).sum::<usize>() + spaces);
         for Part { node, range, copies } in stretches.iter().cloned() {
-            if spaced && !text.is_empty() {
-                text.push(b' ');
-            }
-            let start = text.len();
             let source = &self.text(node)[range.clone()];
-            let coding = match written {
-                Written::Plain => {
-                    text.extend_from_slice(source);
-                    Coding::Plain
-                }
+            let (decoded, coding) = match written {
+                Written::Plain => (Cow::Borrowed(source), Coding::Plain),
                 Written::Json => {
                     let decoded = decode(source);
-                    text.extend_from_slice(&decoded.text);
-                    Coding::Json(decoded.map)
+                    (decoded.text, Coding::Json(decoded.map))
                 }
                 Written::Form => {
                     let decoded = form::decode(source);
-                    text.extend_from_slice(&decoded.text);
-                    Coding::Form(decoded.map)
+                    (decoded.text, Coding::Form(decoded.map))
                 }
             };
+            let is_space = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+            if spaced && !is_space(text.last()) && !is_space(decoded.first()) {
+                text.push(b' ');
+            }
+            let start = text.len();
+            text.extend_from_slice(&decoded);
             pieces.push(Piece {
                 start,
                 len: text.len() - start,
@@ -255,7 +257,12 @@ impl<'b> Reading<'b> {
                 copies,
             });
         }
-        self.push(first, Source::Joined(Box::new(Joined { text, pieces })), field, Kind::Text)
+        self.push(
+            first,
+            Source::Joined(Box::new(Joined { text, pieces, spaced })),
+            field,
+            Kind::Text,
+        )
     }
 
     /// As [`add_joined_to`](Self::add_joined_to), with nothing before.
@@ -288,9 +295,10 @@ impl<'b> Reading<'b> {
             node: parent,
             parent: range,
             coding: Coding::Base64(style, utf16),
-            copies: Copies::default(),
+            copies: None,
         };
-        let joined = Joined { text, pieces: vec![piece] };
+        let joined = Joined { text, pieces: vec![piece], spaced: false };
+        self.encoded = true;
         self.push(parent, Source::Joined(Box::new(joined)), None, Kind::Text)
     }
 
@@ -311,9 +319,10 @@ impl<'b> Reading<'b> {
             node: parent,
             parent: range,
             coding: Coding::Binary(instead),
-            copies: Copies::default(),
+            copies: None,
         };
-        let joined = Joined { text, pieces: vec![piece] };
+        let joined = Joined { text, pieces: vec![piece], spaced: false };
+        self.encoded = true;
         self.push(parent, Source::Joined(Box::new(joined)), field, kind)
     }
 
@@ -325,6 +334,19 @@ impl<'b> Reading<'b> {
             Source::Joined(joined) => {
                 joined.pieces.first().map_or((node.parent(), 0), |p| (p.node, p.parent.start))
             }
+        }
+    }
+
+    /// Whether some text was in base64 or binary.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.encoded
+    }
+
+    /// Whether a text is the pieces that it was joined from and nothing between them.
+    pub(crate) fn is_seamless(&self, id: NodeId) -> bool {
+        match &self.nodes[id].source {
+            Source::Slice(_) => true,
+            Source::Joined(joined) => !joined.spaced,
         }
     }
 
@@ -554,16 +576,17 @@ impl Piece {
 
     /// Makes the copies of an edited piece agree with it.
     fn update_copies(&self, text: &[u8], edits: &[Edit], carried: &mut Vec<(NodeId, Edit)>) {
-        if let Some(range) = self.copies.bytes.clone() {
+        let Some(copies) = self.copies.as_deref() else { return };
+        if let Some(range) = copies.bytes.clone() {
             let token = apply(&text[self.start..self.start + self.len], edits);
             let numbers: Vec<_> = token.iter().map(u8::to_string).collect();
             let with = format!("[{}]", numbers.join(",")).into_bytes();
             carried.push((self.node, Edit { range, with }));
         }
-        if let Some(range) = self.copies.alternatives.clone() {
+        if let Some(range) = copies.alternatives.clone() {
             carried.push((self.node, Edit { range, with: b"[]".to_vec() }));
         }
-        if let Some(range) = self.copies.id.clone() {
+        if let Some(range) = copies.id.clone() {
             carried.push((self.node, Edit { range, with: b"0".to_vec() }));
         }
     }

@@ -16,6 +16,7 @@ use crate::encoding;
 use crate::error::{RedactError, RedactErrorKind};
 use crate::event_stream;
 use crate::explore::{Aside, Carried, Explored, explore, explore_units};
+use crate::grpc;
 use crate::hits::{Hit, Hits};
 use crate::json::{self, Ignore, Lexed};
 use crate::media;
@@ -37,7 +38,7 @@ use crate::utf16::{self, Utf16};
 #[derive(Clone)]
 pub struct Redactor {
     pool: Arc<Pool>,
-    policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Redactor {
@@ -51,6 +52,16 @@ impl Redactor {
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
         self.pool.rules()
+    }
+
+    /// The digest of the rules, in hex.
+    pub(crate) fn digest(&self) -> &str {
+        self.pool.digest()
+    }
+
+    /// Whether the standard rules are in force and no others.
+    pub(crate) fn is_standard(&self) -> bool {
+        self.pool.is_standard()
     }
 
     /// The policy in force.
@@ -88,10 +99,7 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes, plain.hint) {
-            return Ok(Vec::new());
-        }
-        let explored = explore(bytes, plain.hint, &policy.paths, None);
+        let Some(explored) = self.explored(bytes, &plain) else { return Ok(Vec::new()) };
         let mut hits = Hits::default();
         hits.scan(&explored, &mut self.pool.lend(), policy, None, &mut Memo::default());
         let mut findings: Vec<_> = hits
@@ -112,6 +120,11 @@ impl Redactor {
         Ok(findings)
     }
 
+    /// A body as it is read; `None` if it is no text.
+    fn explored<'b>(&self, bytes: &'b [u8], plain: &Plain) -> Option<Explored<'b>> {
+        (!is_media(bytes, plain.hint)).then(|| explore(bytes, plain.hint, &self.policy.paths, None))
+    }
+
     /// Explains what each text of a body holds, findings and near misses, without the text. Slow: for people
     /// who look after rules. What stands behind escapes within a text is not looked at.
     ///
@@ -122,10 +135,7 @@ impl Redactor {
         let policy = &self.policy;
         let plain = Plain::of(body, policy)?;
         let bytes = plain.bytes(body);
-        if is_media(bytes, plain.hint) {
-            return Ok(Vec::new());
-        }
-        let explored = explore(bytes, plain.hint, &policy.paths, None);
+        let Some(explored) = self.explored(bytes, &plain) else { return Ok(Vec::new()) };
         let reading = &explored.reading;
         let mut scanner = self.pool.lend();
         let mut all = Vec::new();
@@ -154,7 +164,7 @@ impl Redactor {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor")
-            .field("rules", &self.rules().digest().to_string())
+            .field("rules", &self.digest())
             .field("policy", &self.policy)
             .finish()
     }
@@ -182,10 +192,10 @@ pub struct BodyExplanation {
 
 /// Redacts the bodies of one exchange, the request first.
 pub struct ExchangeRedactor {
-    redactor: Redactor,
+    pub(crate) redactor: Redactor,
     paths: Paths,
-    scanner: Lent,
-    pseudonyms: Pseudonyms,
+    pub(crate) scanner: Lent,
+    pub(crate) pseudonyms: Pseudonyms,
     memo: Memo,
 }
 
@@ -219,19 +229,15 @@ impl ExchangeRedactor {
         let plain = Plain::of(&body, &policy)?;
         let bytes = plain.bytes(&body);
         let mut report = Report {
-            rule_set: self.redactor.rules().digest().to_string(),
-            decoded_from: plain
-                .decoded
-                .is_some()
-                .then(|| body.content_encoding().map(str::to_owned))
-                .flatten(),
+            rule_set: self.redactor.digest().to_owned(),
+            decoded_from: body.content_encoding().filter(|_| plain.undone).map(str::to_owned),
             truncated: plain.truncated,
             ..Report::default()
         };
         let content_type = body.content_type().map(str::to_owned);
         if is_media(bytes, plain.hint) {
             let kept = attached(&policy, bytes, body.content_type(), &mut report);
-            return Ok(RedactedBody::new(kept, content_type, report));
+            return Ok(RedactedBody::new(plain.restore(kept), content_type, report));
         }
         let mut current: Option<Zeroizing<Vec<u8>>> = None;
         // What has not changed since it was read holds what it held then: nothing.
@@ -250,30 +256,27 @@ impl ExchangeRedactor {
                 changed = None;
             }
             match self.pass(&explored, pass == 0, changed.as_deref(), &mut report) {
-                Some(Changed { body, places }) => {
-                    current = Some(Zeroizing::new(body));
-                    changed = places;
+                Some(next) => {
+                    current = Some(Zeroizing::new(next.body));
+                    changed = next.places;
+                    if !next.settled {
+                        continue;
+                    }
                 }
-                None => {
-                    let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
-                    // Text that was taken out may leave too little of it: what would be an
-                    // attachment the next time, or a text of another kind, is an attachment now.
-                    let other = plain.text.is_none() && plain.is_utf16(&redacted, &body);
-                    let redacted = if other || is_media(&redacted, plain.hint) {
-                        attached(&policy, &redacted, body.content_type(), &mut report)
-                    } else {
-                        std::mem::take(&mut *redacted)
-                    };
-                    return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
-                }
+                None => {}
             }
+            let mut redacted = current.unwrap_or_else(|| Zeroizing::new(bytes.to_vec()));
+            // Text that was taken out may leave too little of it: what would be an
+            // attachment the next time, or a text of another kind, is an attachment now.
+            let other = plain.text.is_none() && plain.is_utf16(&redacted, &body);
+            let redacted = if other || is_media(&redacted, plain.hint) {
+                attached(&policy, &redacted, body.content_type(), &mut report)
+            } else {
+                std::mem::take(&mut *redacted)
+            };
+            return Ok(RedactedBody::new(plain.restore(redacted), content_type, report));
         }
         Err(RedactError::new(RedactErrorKind::Unsettled))
-    }
-
-    /// The rules in force.
-    pub(crate) fn rules(&self) -> &RuleSet {
-        self.redactor.rules()
     }
 
     /// The policy in force.
@@ -339,21 +342,23 @@ impl ExchangeRedactor {
             Some(field) => matches!(field, "key" | "name") || is_identity(field.as_bytes(), true),
         });
         let placed = hits.placed(reading, false);
-        let edits = self.edits(explored, placed, reading.body().len(), first, report);
-        (!edits.is_empty() || explored.loses_tail).then(|| match explored.format {
-            Format::EventStream => {
-                Changed { body: event_stream::rebuild(reading.body(), &edits), places: None }
-            }
-            Format::Otlp => Changed { body: otlp::rebuild(reading.body(), &edits), places: None },
-            _ => Changed {
-                body: apply(reading.body(), &edits),
-                places: (!renamed).then(|| written(&edits)),
-            },
+        let by_text = self.edits(explored, placed, reading.body().len(), first, report);
+        let settled = !renamed && self.settles(explored, &by_text);
+        let own: Vec<NodeId> = by_text.keys().copied().collect();
+        let edits = reading.edits_of_body(by_text);
+        let settled = settled && !Self::reaches_others(explored, &own, &edits);
+        (!edits.is_empty() || explored.loses_tail).then(|| {
+            let (body, places) = match explored.format {
+                Format::EventStream => (event_stream::rebuild(reading.body(), &edits), None),
+                Format::Otlp => (otlp::rebuild(reading.body(), &edits), None),
+                _ => (apply(reading.body(), &edits), (!renamed).then(|| written(&edits))),
+            };
+            Changed { body, places, settled }
         })
     }
 
-    /// What is to be done to a body for what was found in it, and for what is no text, up to an offset. Learns
-    /// the values and counts them.
+    /// What is to be done to the texts of a body for what was found in them, and for what is no text, up to an offset.
+    /// Learns the values and counts them.
     pub(crate) fn edits(
         &mut self,
         explored: &Explored<'_>,
@@ -361,7 +366,7 @@ impl ExchangeRedactor {
         until: usize,
         first: bool,
         report: &mut Report,
-    ) -> Vec<Edit> {
+    ) -> BTreeMap<NodeId, Vec<Edit>> {
         let policy = Arc::clone(&self.redactor.policy);
         let reading = &explored.reading;
         let mut edits: BTreeMap<NodeId, Vec<Edit>> = BTreeMap::new();
@@ -411,7 +416,7 @@ impl ExchangeRedactor {
                 edits.entry(*node).or_default().push(edit);
             }
         }
-        reading.edits_of_body(edits)
+        edits
     }
 }
 
@@ -420,6 +425,8 @@ struct Changed {
     body: Vec<u8>,
     /// Where it is new; `None` if everything is to be read again.
     places: Option<Vec<Range<usize>>>,
+    /// Whether nothing would be found in it.
+    settled: bool,
 }
 
 fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec<u8> {
@@ -430,6 +437,10 @@ fn placeholder(names: &mut Pseudonyms, entity: &EntityType, value: &[u8]) -> Vec
 struct Plain {
     /// Without `content-encoding`, where there was one.
     decoded: Option<Zeroizing<Vec<u8>>>,
+    /// Whether there was a `content-encoding`.
+    undone: bool,
+    /// Whether it is the only message of a gRPC body.
+    framed: bool,
     /// The last byte of UTF-16 that broke off within a character.
     odd: Option<u8>,
     /// In UTF-8, where it was in UTF-16.
@@ -440,14 +451,33 @@ struct Plain {
 
 impl Plain {
     fn of(body: &CapturedBody, policy: &Policy) -> Result<Self, RedactError> {
-        let decoded = encoding::undo(body.bytes(), body.content_encoding(), policy.limit())?;
-        let truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
-        let decoded = decoded.map(|decoded| decoded.bytes);
+        let limit = policy.limit();
+        let decoded = encoding::undo(body.bytes(), body.content_encoding(), limit)?;
+        let mut truncated = decoded.as_ref().is_some_and(|decoded| decoded.truncated);
+        let mut decoded = decoded.map(|decoded| decoded.bytes);
+        let undone = decoded.is_some();
         let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
-        let hint = policy.format.or_else(|| Format::of(body.content_type()));
-        let text = utf16(bytes, body.content_type(), hint);
+        let content_type = body.content_type();
+        let mut hint = policy.format.or_else(|| Format::of(content_type));
+        let mut framed = false;
+        if let Some(message) = grpc::only_message(bytes, content_type) {
+            decoded = Some(Zeroizing::new(message.to_vec()));
+            framed = true;
+        } else if let Some(message) = grpc::only_compressed(bytes, content_type)
+            // Of what else it may be compressed by nothing here tells.
+            && let Ok(Some(message)) = encoding::undo(message, Some("gzip"), limit)
+        {
+            truncated |= message.truncated;
+            decoded = Some(message.bytes);
+            framed = true;
+        }
+        if framed {
+            hint = Some(Format::Otlp);
+        }
+        let bytes = decoded.as_deref().map_or(body.bytes(), Vec::as_slice);
+        let text = utf16(bytes, content_type, hint);
         let odd = bytes.last().copied().filter(|_| bytes.len() % 2 == 1);
-        Ok(Self { decoded, odd, text, hint, truncated })
+        Ok(Self { decoded, undone, framed, odd, text, hint, truncated })
     }
 
     fn is_utf16(&self, bytes: &[u8], body: &CapturedBody) -> bool {
@@ -464,6 +494,9 @@ impl Plain {
 
     /// A redacted text as the body was written.
     fn restore(&self, text: Vec<u8>) -> Vec<u8> {
+        if self.framed {
+            return grpc::framed(&Zeroizing::new(text));
+        }
         let Some((utf16, _)) = &self.text else { return text };
         let mut text = utf16.encode(&Zeroizing::new(text));
         // Half of a character that broke off.
@@ -476,6 +509,10 @@ impl Plain {
         match &self.text {
             Some((utf16, _)) => {
                 Span { start: utf16.offset(text, span.start), end: utf16.offset(text, span.end) }
+            }
+            // Behind what stands before a message.
+            None if self.framed => {
+                Span { start: span.start + grpc::PREFIX, end: span.end + grpc::PREFIX }
             }
             None => span,
         }

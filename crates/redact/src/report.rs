@@ -130,7 +130,9 @@ impl Format {
                 Format::Multipart
             }
             "x-www-form-urlencoded" => Format::Form,
-            "x-protobuf" | "protobuf" | "vnd.google.protobuf" => Format::Otlp,
+            "x-protobuf" | "protobuf" | "vnd.google.protobuf" | "grpc" | "grpc+proto" => {
+                Format::Otlp
+            }
             _ if subtype.ends_with("+json") => Format::Json,
             // "text/plain" is what servers say that do not know better: go by the looks.
             _ => return None,

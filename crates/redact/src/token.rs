@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 use crate::edit::{Edit, apply};
 use crate::event_stream;
 use crate::explore::explore;
+use crate::grpc;
+use crate::operator;
 use crate::otlp;
 use crate::paths::Paths;
 use crate::reading::NodeId;
@@ -43,9 +45,7 @@ impl TokenKey {
     /// If the operating system has no random bytes to give.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
-        Self(bytes)
+        Self(operator::random())
     }
 
     /// Turns the tokens of a body back into values, where they are this key's: **the result is raw**, and only
@@ -53,6 +53,10 @@ impl TokenKey {
     /// read by its content type and its looks.
     #[must_use]
     pub fn reveal(&self, body: &[u8], content_type: Option<&str>) -> Zeroizing<Vec<u8>> {
+        if let Some(message) = grpc::only_message(body, content_type) {
+            let revealed = self.reveal(message, Some(grpc::PROTOBUF));
+            return Zeroizing::new(grpc::framed(&revealed));
+        }
         let utf16 = utf16::detect(body, content_type).map(|utf16| (utf16, utf16.decode(body)));
         let text = utf16.as_ref().map_or(body, |(_, text)| text);
         let explored = explore(text, Format::of(content_type), &Paths::default(), None);

@@ -56,6 +56,12 @@ fn values_go_where_each_format_has_them() {
             r#"{"words":[{"word":"Card"},{"word":"4242"},{"word":"4242"},{"word":"4242"},{"word":"4242."}]}"#,
             r#"{"words":[{"word":"Card"},{"word":"<CREDIT_CARD_1>"},{"word":""},{"word":""},{"word":"."}]}"#,
         ),
+        // Stretches of a transcription, some with their spaces; they are counted, and escaped like all strings.
+        (
+            JSON,
+            r#"{"segments":[{"id":7,"text":" so\njo@example.com"},{"id":8,"text":"\u00204242 4242"},{"id":9,"text":" 4242 4242."}]}"#,
+            r#"{"segments":[{"id":7,"text":" so\n<EMAIL_ADDRESS_1>"},{"id":8,"text":"\u0020<CREDIT_CARD_1>"},{"id":9,"text":"."}]}"#,
+        ),
         // Two answers' tokens do not join.
         (
             JSON,
@@ -109,11 +115,29 @@ fn values_go_where_each_format_has_them() {
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"jo@exa\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"mple.com\"}}]}\n\n",
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"\"}}]}\n\n",
         ),
+        // What tells streams apart may be escaped in one event and not in the next.
+        (
+            "text/event-stream",
+            "data: {\"type\":\"x.delta\",\"item_id\":\"i\\u0074\",\"delta\":\"jo@exa\"}\n\ndata: {\"type\":\"x\\u002edelta\",\"item_id\":\"it\",\"delta\":\"mple.com\"}\n\n",
+            "data: {\"type\":\"x.delta\",\"item_id\":\"i\\u0074\",\"delta\":\"<EMAIL_ADDRESS_1>\"}\n\ndata: {\"type\":\"x\\u002edelta\",\"item_id\":\"it\",\"delta\":\"\"}\n\n",
+        ),
+        // What is JSON by itself is not joined with the next, where a line end would be a letter.
+        (
+            "text/event-stream",
+            "data: {\"output\":[{\"arguments\":\"{\\\"a\\\":\\\"so\\\\njo@example.com\\\"}\"},{\"arguments\":\"{}\"}]}\n\n",
+            "data: {\"output\":[{\"arguments\":\"{\\\"a\\\":\\\"so\\\\n<EMAIL_ADDRESS_1>\\\"}\"},{\"arguments\":\"{}\"}]}\n\n",
+        ),
         // Numbers in protobuf's JSON are strings, and readers take nothing else there.
         (
             JSON,
             r#"{"attributes":[{"key":"user.ssn","value":{"intValue":"536904399"}},{"key":"n","value":{"intValue":"12"}}],"timeUnixNano":"4111111111111111111"}"#,
             r#"{"attributes":[{"key":"user.ssn","value":{"intValue":"0"}},{"key":"n","value":{"intValue":"12"}}],"timeUnixNano":"4111111111111111111"}"#,
+        ),
+        // Spans are named by numbers that may be anybody's, but for nobody who reads them.
+        (
+            JSON,
+            r#"{"spanId":"4111111111111111","traceId":"41111111111111114111111111111111","parentSpanId":"4111 1111 1111 1111"}"#,
+            r#"{"spanId":"4111111111111111","traceId":"41111111111111114111111111111111","parentSpanId":"<CREDIT_CARD_1>"}"#,
         ),
         // Documents that follow each other without a line end, or with what RFC 7464 has there.
         (
@@ -208,6 +232,9 @@ fn embeddings_go_and_leave_what_sdks_can_decode() {
     assert!(marker.starts_with("REMOVED/EMBEDDING/64/NUMBERS/"));
     assert_eq!(STANDARD.decode(marker).unwrap().len() % 4, 0);
     assert_eq!(redacted["series"], body["series"], "a few numbers of any other name are numbers");
+    let slashes = json!({"embedding": "ab/d".repeat(64)}).to_string();
+    let escaped = with(fixed(), &slashes.replace('/', r"\/"), JSON);
+    assert!(escaped.starts_with(r#"{"embedding":"REMOVED/EMBEDDING/48/"#), "{escaped}");
     let kept = with(Policy { vectors: Vectors::Keep, ..fixed() }, &body.to_string(), JSON);
     assert_eq!(kept, body.to_string());
 }
@@ -221,6 +248,9 @@ fn ciphertext_is_kept_or_dropped_whole() {
     let text = with(fixed(), &body.to_string(), JSON);
     let redacted: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(redacted["signature"], body["signature"]);
+    let escaped = body.to_string().replace('/', r"\/");
+    let signature = escaped.split(',').next().unwrap();
+    assert!(with(fixed(), &escaped, JSON).starts_with(signature) && signature.contains(r"\/"));
     // What is no ciphertext does not become any by its name.
     assert_eq!(redacted["thinking"]["signature"], "<EMAIL_ADDRESS_1>");
     assert_eq!(

@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::io::Write as _;
+
 use oubliette_detect::RuleSet;
-use oubliette_redact::{Attachments, CapturedBody, Format, Paths, Policy, Redactor};
+use oubliette_redact::{Attachments, CapturedBody, Format, HashKey, Paths, Policy, Redactor};
 use proptest::prelude::*;
 use prost::{Message, Oneof};
 use serde_json::{Value as Json, json};
@@ -369,5 +371,50 @@ proptest! {
         prop_assert!(whole || redacted.report().attachments_dropped == 1);
         let again = redact(redacted.bytes().to_vec(), PROTOBUF);
         prop_assert!(!whole || again.bytes() == redacted.bytes());
+    }
+}
+
+#[test]
+fn an_export_by_grpc_keeps_its_frame() {
+    let framed = |compressed: u8, message: &[u8]| {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        [&[compressed][..], &length, message].concat()
+    };
+    let inside = |body: &[u8]| {
+        assert_eq!(framed(0, &body[5..]), body);
+        Export::decode(&body[5..]).unwrap()
+    };
+    let mail = "jane.roe@example.org";
+    let export = traces(vec![pair("to", string(format!("see {mail}, and answer")))]);
+    let expected = traces(vec![pair("to", string("see <EMAIL_ADDRESS_1>, and answer"))]);
+    let message = export.encode_to_vec();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&message).unwrap();
+    let gzip = gzip.finish().unwrap();
+    for content_type in ["application/grpc", "application/grpc+proto"] {
+        for body in [framed(0, &message), framed(1, &gzip)] {
+            let once = redact(body, content_type);
+            assert_eq!(
+                (once.report().format, inside(once.bytes())),
+                (Format::Otlp, expected.clone())
+            );
+            assert_eq!(redact(once.bytes(), content_type).bytes(), once.bytes());
+        }
+    }
+    let body = framed(0, &message);
+    let captured = CapturedBody::new(body.clone(), Some("application/grpc".into()), None);
+    let found = redactor().find(&captured).unwrap();
+    assert_eq!(found.iter().map(|f| &body[f.span.range()]).collect::<Vec<_>>(), [mail.as_bytes()]);
+    // What is no export, or several, is described.
+    for body in [framed(0, b"\x08\x01"), [framed(0, &message), framed(0, &message)].concat()] {
+        let policy = Policy { hash_key: HashKey::from_bytes([7; 32]), ..Policy::default() };
+        let redactor = Redactor::new(RuleSet::standard(), policy);
+        let once = |body: Vec<u8>| {
+            let captured = CapturedBody::new(body, Some("application/grpc".into()), None);
+            redactor.exchange().redact(captured).unwrap().bytes().to_vec()
+        };
+        let described = once(body);
+        assert!(String::from_utf8_lossy(&described).contains("<ATTACHMENT application/grpc"));
+        assert_eq!(once(described.clone()), described);
     }
 }

@@ -183,7 +183,9 @@ fn arguments_cut_anywhere_pass_as_they_are_redacted_whole() {
     let inner =
         json!({"to": ["see \"jane.roe@example.org\" 👋", {"jane.roe@example.org": 1}]}).to_string();
     let padding = "so it is and so it was, ".repeat(14);
-    let arguments = json!({"a": padding, "inside": inner, "b": [padding, inner]}).to_string();
+    let number = 4_242_424_242_424_242_u64;
+    let arguments = json!({"a": padding, "inside": inner, "b": [padding, inner, true, number], "c": number, "d": null})
+        .to_string();
     let arguments = arguments.replace('@', "\\u0040").replace('👋', "\\ud83d\\udc4b");
     for first in 0..24 {
         for length in [1, 5, 24] {

@@ -1,9 +1,9 @@
 //! From a leaf of the key tree to the payload key and the commitment to it.
 
 use std::fmt;
-use std::sync::LazyLock;
 
-use hkdf::HkdfExtract;
+use hkdf::Hkdf;
+use oubliette_keytree::stack::{OF_CIPHERS, without_trace};
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
 use sha2::Sha512;
 use zeroize::Zeroizing;
@@ -50,24 +50,21 @@ pub(crate) fn derive(
     account: AccountTag,
     address: LeafAddress,
 ) -> (PayloadKey, [u8; COMMITMENT_LEN]) {
-    // HMAC takes its key, here the salt, in two blocks of SHA-512 of the eight that all this takes.
-    static SALTED: LazyLock<HkdfExtract<Sha512>> = LazyLock::new(|| HkdfExtract::new(Some(SALT)));
-    let mut output = Zeroizing::new([0_u8; 64]);
-    let mut extract = SALTED.clone();
-    extract.input_ikm(leaf.expose_secret());
-    let (_, expand) = extract.finalize();
-    expand
-        .expand_multi_info(
-            &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
-            output.as_mut_slice(),
-        )
-        .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
+    without_trace::<OF_CIPHERS, _>(|| {
+        let mut output = Zeroizing::new([0_u8; 64]);
+        Hkdf::<Sha512>::new(Some(SALT), leaf.expose_secret())
+            .expand_multi_info(
+                &[LABEL, account.as_bytes(), &address.to_bits().to_be_bytes()],
+                output.as_mut_slice(),
+            )
+            .expect("64 bytes are one block of SHA-512, of the 255 that HKDF gives");
 
-    let mut key = PayloadKey(Box::new(Zeroizing::new([0; 32])));
-    let mut commitment = [0; COMMITMENT_LEN];
-    key.0.copy_from_slice(&output[..32]);
-    commitment.copy_from_slice(&output[32..]);
-    (key, commitment)
+        let mut key = PayloadKey(Box::new(Zeroizing::new([0; 32])));
+        let mut commitment = [0; COMMITMENT_LEN];
+        key.0.copy_from_slice(&output[..32]);
+        commitment.copy_from_slice(&output[32..]);
+        (key, commitment)
+    })
 }
 
 /// The commitment that a record sealed under this leaf carries in the clear.

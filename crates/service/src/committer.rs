@@ -101,9 +101,11 @@ async fn run(
         let mut replies = Vec::new();
         let mut next = Some(first);
         while let Some(request) = next {
+            // As long as a whole tree is on the list, whoever switches capture on erases it once more.
+            let is_of_tree = request.ops.iter().any(|op| matches!(op, Op::PruneAccount(_)));
             batch.add(request.ops, request.purpose);
             completes.extend(request.completes);
-            replies.push(request.reply);
+            replies.push((request.reply, is_of_tree));
             next = if batch.ops.len() < MOST_OPS { received.try_recv().ok() } else { None };
         }
         let outcome = {
@@ -112,25 +114,34 @@ async fn run(
         };
         match outcome {
             Ok(Ok(outcomes)) => {
+                // The keys are gone, and nobody need wait for the list: what stays on it is erased once
+                // more later.
+                let mut waiting = Vec::new();
+                for ((reply, is_of_tree), outcome) in replies.into_iter().zip(outcomes) {
+                    if is_of_tree {
+                        waiting.push((reply, outcome));
+                    } else {
+                        let _ = reply.send(Ok(outcome)); // whoever asked may have gone
+                    }
+                }
                 if !completes.is_empty()
                     && let Err(error) = catalog.complete_shreds(completes).await
                 {
-                    // The keys are gone. What stays on the list is erased once more later.
                     tracing::warn!(%error, "erased keys could not be struck off the list yet");
                 }
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    let _ = reply.send(Ok(outcome)); // whoever asked may have gone
+                for (reply, outcome) in waiting {
+                    let _ = reply.send(Ok(outcome));
                 }
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "the key tree could not be changed");
-                for reply in replies {
+                for (reply, _) in replies {
                     let _ = reply.send(Err(not_erased(&error)));
                 }
             }
             Err(_panicked) => {
                 tracing::error!("the key tree panicked; restart the service");
-                for reply in replies {
+                for (reply, _) in replies {
                     let _ = reply.send(Err(ServiceError::internal(
                         "the key tree could not be changed; restart the service",
                     )));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oubliette_catalog::{Catalog, SqliteCatalog};
+use oubliette_catalog::{AuditEvent, Catalog, MAX_PAGE, SqliteCatalog};
 use oubliette_detect::{Limits, Pack};
 #[cfg(unix)]
 use oubliette_keytree::TpmRootStore;
@@ -13,6 +13,9 @@ use oubliette_keytree::{FileRootStore, KeyTree, RootStore};
 use oubliette_store::{FileStore, FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
 use oubliette_translog::{Log, LogKey};
 
+use serde::Serialize;
+
+use crate::access::Principal;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Result, ServiceError};
 use crate::keyfile;
@@ -188,7 +191,71 @@ impl Oubliette {
     }
 }
 
+/// What [`Layout::begin_anew`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BegunAnew {
+    /// The generation of the root key that is in force now.
+    pub generation: u64,
+    /// How many accounts there are, with their settings, and with no body that can be opened.
+    pub accounts: u64,
+}
+
 impl Layout {
+    /// Forgets every body of every account for good, and keeps the rest: accounts and their settings,
+    /// tickets, API keys, the audit, the log of deletions. For a root and a catalog that do not belong
+    /// together any more, as after a backup of the catalog was put back; [`Oubliette::open`] refuses those
+    /// and takes them after this.
+    ///
+    /// # Errors
+    /// `Configuration` if there is no catalog, or another process uses it; `Unavailable`.
+    pub async fn begin_anew(self, by: &Principal) -> Result<BegunAnew> {
+        by.must_operate()?;
+        if !self.catalog_file().is_file() {
+            return Err(ServiceError::configuration(format!(
+                "there is no catalog {}, so there is nothing to begin anew: name another data folder",
+                self.catalog_file().display()
+            )));
+        }
+        let failed = |_| ServiceError::internal("opening the data folder failed");
+        let opened = tokio::task::spawn_blocking(move || {
+            // Locked first, and until the end.
+            let root = self.open_root()?;
+            let catalog = SqliteCatalog::open(self.catalog_file())?;
+            Ok::<_, ServiceError>((root, catalog))
+        });
+        let (root, catalog) = opened.await.map_err(failed)??;
+        let mut marked = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = catalog.accounts(cursor, MAX_PAGE).await?;
+            let marks = page.items.iter().map(|account| {
+                let asked = AuditEvent {
+                    at: SystemClock.now_ms(),
+                    account: Some(account.id.clone()),
+                    actor: by.actor(),
+                    action: "keys.begin_anew".to_owned(),
+                    subject: account.id.to_string(),
+                    detail: serde_json::Value::Null,
+                };
+                catalog.mark_account_shredded(&account.id, asked)
+            });
+            // Together, so that they share transactions.
+            let shreds = futures::future::try_join_all(marks).await?;
+            marked.extend(shreds.into_iter().map(|shred| shred.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let pages = catalog.pages()?;
+        let begun = tokio::task::spawn_blocking(move || KeyTree::begin_anew(&*root, &pages));
+        let generation = begun.await.map_err(failed)??.number();
+        let accounts = marked.len() as u64;
+        // There is no tree left, so none is to be erased.
+        catalog.complete_shreds(marked).await?;
+        Ok(BegunAnew { generation, accounts })
+    }
+
     /// Opens everything in its place, for [`Oubliette::start`] with another clock or store.
     ///
     /// # Errors

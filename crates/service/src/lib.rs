@@ -129,7 +129,7 @@ pub use capture::{CaptureOutcome, DropReason, Envelope, PartOutcome, PartOutcome
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{ServiceError, ServiceErrorKind};
 pub use expire::ExpireOutcome;
-pub use layout::{Components, Layout, Options, RootLayout, StoreLayout};
+pub use layout::{BegunAnew, Components, Layout, Options, RootLayout, StoreLayout};
 pub use metrics::{Counters, Status};
 pub use oubliette::{Closed, Oubliette};
 pub use published::KeysVerified;

@@ -196,16 +196,28 @@ impl Inner {
         subject: impl Into<String>,
         detail: serde_json::Value,
     ) -> Result<()> {
-        let event = AuditEvent {
+        let event = self.event(by, account, action, subject, detail);
+        self.catalog.append_audit(event).await?;
+        Ok(())
+    }
+
+    /// What is about to be done, as the audit has it. For calls that append it together with the change.
+    pub(crate) fn event(
+        &self,
+        by: &Principal,
+        account: Option<&AccountId>,
+        action: &str,
+        subject: impl Into<String>,
+        detail: serde_json::Value,
+    ) -> AuditEvent {
+        AuditEvent {
             at: self.now_ms(),
             account: account.cloned(),
             actor: by.actor(),
             action: action.to_owned(),
             subject: subject.into(),
             detail,
-        };
-        self.catalog.append_audit(event).await?;
-        Ok(())
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Forgetting because someone asked: audit, mark, erase the key, strike off, answer.
+//! Forgetting because someone asked: audit and mark, erase the key, answer, strike off.
 
 use oubliette_catalog::{
     AccountId, ExchangeId, Parts, PendingShred, SettingsChange, ShredReason, ShredTarget,
@@ -64,10 +64,9 @@ impl Oubliette {
     ) -> Result<ShredOutcome> {
         by.must_own(account)?;
         let inner = self.inner();
-        inner.catalog.exchange(account, exchange).await?; // so that the audit names what exists
         let detail = json!({ "parts": parts });
-        inner.record(by, Some(account), "exchange.shred", exchange.as_str(), detail).await?;
-        let pending = inner.catalog.mark_shredded(account, exchange, parts, inner.now_ms()).await?;
+        let asked = inner.event(by, Some(account), "exchange.shred", exchange.as_str(), detail);
+        let pending = inner.catalog.mark_shredded(account, exchange, parts, asked).await?;
         if pending.is_empty() {
             // Dead already. But is its key gone? The answer says so, so it had better be.
             inner.finish_shreds().await?;
@@ -94,14 +93,14 @@ impl Oubliette {
         let inner = self.inner();
         let gate = inner.policies.gate(account).await?;
         let mut policy = gate.change().await?;
-        inner.record(by, Some(account), "account.shred", account.as_str(), json!({})).await?;
-        let now = inner.now_ms();
         let off = SettingsChange { capture: Some(false), ..SettingsChange::default() };
-        let settings = inner.catalog.change_settings(account, off, &by.actor(), now).await?;
+        let settings =
+            inner.catalog.change_settings(account, off, &by.actor(), inner.now_ms()).await?;
         if let Some(policy) = policy.as_mut() {
             policy.settings = settings.clone();
         }
-        let pending = inner.catalog.mark_account_shredded(account, now).await?;
+        let asked = inner.event(by, Some(account), "account.shred", account.as_str(), json!({}));
+        let pending = inner.catalog.mark_account_shredded(account, asked).await?;
         inner.leases.drop_account(gate.tag).await;
         let mut ops = vec![Op::PruneAccount(gate.tag)];
         ops.extend(new_tree(gate.tag, &settings, inner.expiry.at()));

@@ -191,18 +191,27 @@ impl Catalog for SqliteCatalog {
         account: &AccountId,
         exchange: &ExchangeId,
         parts: Parts,
-        now: i64,
+        asked: AuditEvent,
     ) -> Result<Vec<PendingShred>> {
         let (account, exchange) = (account.clone(), exchange.clone());
         let write = move |c: &_| {
-            forgetting::mark_parts(c, &accounts::known(c, &account)?, &exchange, parts, now)
+            let at = audit::append(c, asked)?.event.at;
+            forgetting::mark_parts(c, &accounts::known(c, &account)?, &exchange, parts, at)
         };
         self.writer.run(write).await
     }
 
-    async fn mark_account_shredded(&self, account: &AccountId, now: i64) -> Result<PendingShred> {
+    async fn mark_account_shredded(
+        &self,
+        account: &AccountId,
+        asked: AuditEvent,
+    ) -> Result<PendingShred> {
         let account = account.clone();
-        self.writer.run(move |c| forgetting::mark_account(c, &account, now)).await
+        let write = move |c: &_| {
+            let at = audit::append(c, asked)?.event.at;
+            forgetting::mark_account(c, &account, at)
+        };
+        self.writer.run(write).await
     }
 
     async fn mark_expired_before(&self, expired: Vec<(AccountId, Hour)>, now: i64) -> Result<()> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Bench, HOUR_MS, NOW, account, both, enter, exchange, exchange_id, is_live, leaf, leaf_in, one,
-    refused, sealed, with_acme,
+    Bench, HOUR_MS, NOW, account, asked, both, enter, exchange, exchange_id, is_live, leaf,
+    leaf_in, one, refused, sealed, with_acme,
 };
 use crate::{
     account::AccountId,
@@ -174,7 +174,7 @@ async fn replacing(bench: &dyn Bench) {
     assert_eq!(kept, capture);
 
     // Shredded while it was being redacted anew: it stays dead.
-    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Both, NOW + 3).await.unwrap();
+    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Both, asked(NOW + 3)).await.unwrap();
     let mut late = replacement.clone();
     (late.old_address, late.new.address) = (leaf(50), leaf(52));
     assert_eq!(catalog.replace_location(late, NOW + 4).await.unwrap(), ReplaceOutcome::Lost);
@@ -233,11 +233,11 @@ async fn moving(bench: &dyn Bench) {
     assert_eq!(segments["01JANOTHER"], live(1, 1000));
 
     // However they die, they no longer count.
-    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Response, NOW).await.unwrap();
+    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Response, asked(NOW)).await.unwrap();
     catalog.mark_expired_before(vec![(acme.clone(), leaf(0).hour())], NOW).await.unwrap();
     assert_eq!(catalog.live_segments().await.unwrap()[id], live(2, 2000));
     assert_eq!(catalog.locations(&acme, vec![leaf(3)]).await.unwrap(), [None]);
-    catalog.mark_account_shredded(&other, NOW).await.unwrap();
+    catalog.mark_account_shredded(&other, asked(NOW)).await.unwrap();
     assert!(!catalog.live_segments().await.unwrap().contains_key(id));
     catalog.remove_account(&acme, NOW).await.unwrap();
     assert!(catalog.live_segments().await.unwrap().is_empty());
@@ -286,7 +286,7 @@ async fn listing(bench: &dyn Bench) {
     assert_eq!(found.len(), 4);
     assert!(found.iter().all(|(_, part, _)| *part == Part::Request));
 
-    catalog.mark_shredded(&acme, &exchange_id("x3"), Parts::Request, NOW).await.unwrap();
+    catalog.mark_shredded(&acme, &exchange_id("x3"), Parts::Request, asked(NOW)).await.unwrap();
     let dead = CaptureFilter { state: Some(CaptureState::Shredded), ..Default::default() };
     assert_eq!(some(dead.clone()).await, ["x3"]);
     let neither = CaptureFilter { part: Some(Part::Response), ..dead };

@@ -1,8 +1,8 @@
 //! Shredding, expiring, sweeping, and the list of keys to erase.
 
 use super::{
-    Bench, HOUR_MS, NOW, account, assert_bare, both, enter, exchange_id, hour, is_live, leaf,
-    leaf_in, one, refused, with_acme,
+    Bench, HOUR_MS, NOW, account, asked, assert_bare, both, enter, exchange_id, hour, is_live,
+    leaf, leaf_in, one, refused, with_acme,
 };
 use crate::{
     account::{AccountId, SettingsChange},
@@ -10,7 +10,7 @@ use crate::{
     catalog::Catalog,
     error::CatalogErrorKind::NotFound,
     exchange::Exchange,
-    page::CaptureFilter,
+    page::{CaptureFilter, Order},
     shred::{ShredReason, ShredTarget},
 };
 
@@ -29,7 +29,7 @@ async fn shredding_one(bench: &dyn Bench) {
     enter(&*catalog, vec![both(&acme, "x1", NOW, 1), both(&acme, "x2", NOW, 2)]).await;
     let x1 = exchange_id("x1");
 
-    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Request, NOW + 1).await.unwrap();
+    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Request, asked(NOW + 1)).await.unwrap();
     let [shred] = &shreds[..] else { panic!("{shreds:?}") };
     assert_eq!((shred.target, shred.reason), (ShredTarget::Leaf(leaf(2)), ShredReason::Shredded));
     let record = catalog.exchange(&acme, &x1).await.unwrap();
@@ -40,17 +40,25 @@ async fn shredding_one(bench: &dyn Bench) {
     assert!(record.exchange.trace_id.is_some(), "the response still needs it");
     assert!(!is_live(&*catalog, &acme, leaf(2)).await);
 
-    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Both, NOW + 2).await.unwrap();
+    let shreds = catalog.mark_shredded(&acme, &x1, Parts::Both, asked(NOW + 2)).await.unwrap();
     assert_eq!(shreds.iter().map(|s| s.target).collect::<Vec<_>>(), [ShredTarget::Leaf(leaf(3))]);
     let record = catalog.exchange(&acme, &x1).await.unwrap();
     assert_eq!(record.exchange, Exchange::new(acme.clone(), x1.clone(), NOW));
     assert_eq!(record.captures[0].forgotten_at, Some(NOW + 1), "the first time counts");
-    assert_eq!(catalog.mark_shredded(&acme, &x1, Parts::Both, NOW + 3).await.unwrap(), []);
+    assert_eq!(catalog.mark_shredded(&acme, &x1, Parts::Both, asked(NOW + 3)).await.unwrap(), []);
 
     let neighbour = catalog.exchange(&acme, &exchange_id("x2")).await.unwrap();
     assert!(neighbour.captures.iter().all(|c| c.state == CaptureState::Stored));
     assert_eq!(neighbour.exchange.trace_id.as_deref(), Some("trace-of-the-exchange"));
-    refused(catalog.mark_shredded(&acme, &exchange_id("x3"), Parts::Both, NOW), NotFound).await;
+    let audited = async || {
+        let rows = catalog.audit(None, Order::Oldest, None, 10).await.unwrap().items;
+        rows.iter().map(|row| row.event.at).collect::<Vec<_>>()
+    };
+    assert_eq!(audited().await, [NOW + 1, NOW + 2, NOW + 3], "each time it was asked for");
+    let x3 = exchange_id("x3");
+    let missing = catalog.mark_shredded(&acme, &x3, Parts::Both, asked(NOW));
+    refused(missing, NotFound).await;
+    assert_eq!(audited().await.len(), 3, "what was not done is not said to be");
 
     // The gateway tries again with what was shredded: it does not come back.
     let again = catalog.insert_batch(vec![both(&acme, "x1", NOW, 30)], NOW).await.unwrap();
@@ -66,7 +74,7 @@ async fn shredding_one(bench: &dyn Bench) {
 async fn shredding_what_is_yet_to_come(bench: &dyn Bench) {
     let (catalog, acme) = with_acme(bench).await;
     enter(&*catalog, vec![one(&acme, "x1", Part::Request, leaf(1))]).await;
-    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Both, NOW).await.unwrap();
+    catalog.mark_shredded(&acme, &exchange_id("x1"), Parts::Both, asked(NOW)).await.unwrap();
     let late = vec![one(&acme, "x1", Part::Response, leaf(2))];
     assert_eq!(catalog.insert_batch(late, NOW).await.unwrap(), [[Entry::Forgotten]]);
     let record = catalog.exchange(&acme, &exchange_id("x1")).await.unwrap();
@@ -85,7 +93,7 @@ async fn shredding_an_account(bench: &dyn Bench) {
     enter(&*catalog, vec![both(&other, "y", NOW, 1)]).await;
     catalog.retire_addresses(&acme, vec![leaf(900)], NOW).await.unwrap();
 
-    let shred = catalog.mark_account_shredded(&acme, NOW + 1).await.unwrap();
+    let shred = catalog.mark_account_shredded(&acme, asked(NOW + 1)).await.unwrap();
     assert_eq!(shred.target, ShredTarget::Account);
     let pending = catalog.pending_shreds(None, 10).await.unwrap();
     assert_eq!(pending, [shred], "the whole tree includes every leaf");
@@ -113,7 +121,7 @@ async fn shredding_an_account(bench: &dyn Bench) {
         assert!(catalog.exchange(&acme, &exchange_id("new")).await.unwrap().is_live());
     }
     assert_eq!(catalog.sweep(1000).await.unwrap(), 0);
-    refused(catalog.mark_account_shredded(&account("nobody"), NOW), NotFound).await;
+    refused(catalog.mark_account_shredded(&account("nobody"), asked(NOW)), NotFound).await;
 }
 
 async fn expiring(bench: &dyn Bench) {
@@ -152,7 +160,8 @@ async fn expiring(bench: &dyn Bench) {
     // Too late for its hour, and a shred of what is dead already finds nothing to do.
     let late = vec![one(&acme, "late", Part::Request, leaf_in(500_002, 77))];
     assert_eq!(catalog.insert_batch(late, NOW).await.unwrap(), [[Entry::Forgotten]]);
-    let again = catalog.mark_shredded(&acme, &exchange_id("h500000"), Parts::Both, NOW).await;
+    let again =
+        catalog.mark_shredded(&acme, &exchange_id("h500000"), Parts::Both, asked(NOW)).await;
     assert_eq!(again.unwrap(), []);
 }
 

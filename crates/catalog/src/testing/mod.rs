@@ -17,6 +17,7 @@ use oubliette_keytree::{Hour, LeafAddress};
 
 use crate::{
     account::AccountId,
+    audit::AuditEvent,
     capture::{Capture, Entry, Location, NewCapture, Part},
     catalog::Catalog,
     error::{CatalogError, CatalogErrorKind},
@@ -140,6 +141,18 @@ async fn is_live(catalog: &dyn Catalog, account: &AccountId, address: LeafAddres
 }
 
 /// What a capture must look like once it is dead: nothing is left but its name and its times.
+/// Somebody asks for something to be forgotten.
+fn asked(at: i64) -> AuditEvent {
+    AuditEvent {
+        at,
+        account: None,
+        actor: "olga".into(),
+        action: "exchange.shred".into(),
+        subject: "asked".into(),
+        detail: serde_json::Value::Null,
+    }
+}
+
 fn assert_bare(capture: &Capture) {
     assert_eq!(capture.location, None);
     assert_eq!(capture.content_type, None);

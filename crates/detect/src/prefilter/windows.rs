@@ -8,6 +8,7 @@
 
 use super::Both;
 use crate::byteset::ByteSet;
+use crate::frequency;
 use crate::words::WordTable;
 
 /// How many bytes of a window are looked at.
@@ -34,8 +35,10 @@ impl Window {
 
     /// The rarest window among the places of a longer stretch, and where it begins.
     pub(crate) fn rarest(sets: &[ByteSet]) -> (usize, Self) {
-        let (best, _) = rarest(sets, PLACES);
-        (best, Self::new(sets[best..].to_vec()))
+        let last = sets.len().saturating_sub(PLACES);
+        let windows = (0..=last).map(|at| (at, Self::new(sets[at..].to_vec())));
+        let rarest = windows.min_by(|(_, a), (_, b)| a.rarity().total_cmp(&b.rarity()));
+        rarest.expect("there is one at 0")
     }
 
     /// About how often the rarest four places of a stretch stand in ordinary text. Of more one would think too
@@ -53,6 +56,14 @@ impl Window {
     /// About how often it stands in ordinary text, places taken as independent.
     pub(crate) fn chance(&self) -> f32 {
         self.0.iter().map(|set| chance(*set)).product()
+    }
+
+    /// The same with what is known of letters side by side.
+    fn rarity(&self) -> f32 {
+        match self.literal().as_deref().and_then(<[u8]>::as_array) {
+            Some(gram) => frequency::of_gram(gram),
+            None => self.chance(),
+        }
     }
 
     /// The bytes of a window of a literal, in lower case.
@@ -155,7 +166,7 @@ impl Windows {
 /// Spreads the windows with these numbers over buckets.
 fn spread(windows: &[Window], numbers: &[u32], per_bucket: usize) -> (Tables, Vec<Vec<u32>>) {
     if numbers.is_empty() {
-        return (Tables { groups: Vec::new(), all: Vec::new() }, Vec::new());
+        return (Tables::default(), Vec::new());
     }
     let groups = numbers.len().div_ceil(per_bucket * GROUP).clamp(1, MAX_GROUPS);
     let mut buckets: Vec<Bucket> = vec![Bucket::default(); groups * GROUP];
@@ -175,21 +186,62 @@ fn spread(windows: &[Window], numbers: &[u32], per_bucket: usize) -> (Tables, Ve
             .expect("there is a group");
         buckets[best].add(window, &chances, number);
     }
-    let mut tables = Tables { groups: Vec::with_capacity(groups), all: vec![[0; 128]; PLACES] };
+    let mut all = vec![[0u128; 128]; PLACES];
     for (number, bucket) in buckets.iter().enumerate().filter(|(_, b)| !b.windows.is_empty()) {
-        for (row, set) in tables.all.iter_mut().zip(&bucket.sets) {
+        for (row, set) in all.iter_mut().zip(&bucket.sets) {
             // A byte beyond ASCII is looked up under its low seven bits.
             set.iter().for_each(|byte| row[usize::from(byte & 0x7F)] |= 1 << number);
         }
     }
-    for group in 0..groups {
-        let rows = std::array::from_fn(|place| {
-            std::array::from_fn(|byte| (tables.all[place][byte] >> (group * GROUP)) as u8)
-        });
-        tables.groups.push(Group::new(rows));
-    }
+    let classes = classes(&all);
+    let groups = (0..groups).map(|group| {
+        let row = |row: &[u128; 128]| row.map(|buckets| (buckets >> (group * GROUP)) as u8);
+        Group::new(std::array::from_fn(|place| row(&all[place])), &classes)
+    });
+    let tables = Tables { groups: groups.collect(), classes, all };
     (tables, buckets.into_iter().map(|bucket| bucket.windows).collect())
 }
+
+/// A class for each byte, as many as a permutation of bytes can tell apart at once: bytes that the same buckets admit
+/// at each place share one. Where these are too many, the rarest join those to which they bring the fewest buckets.
+fn classes(all: &[[u128; 128]]) -> [u8; 128] {
+    let mut classes = [0u8; 128];
+    let mut kinds: Vec<(Vec<u128>, f32, Vec<usize>)> = Vec::new();
+    for byte in 0..128 {
+        let admitted: Vec<u128> = all.iter().map(|row| row[byte]).collect();
+        let often = frequency(byte as u8);
+        match kinds.iter_mut().find(|(known, ..)| *known == admitted) {
+            Some((_, sum, bytes)) => {
+                *sum += often;
+                bytes.push(byte);
+            }
+            None => kinds.push((admitted, often, vec![byte])),
+        }
+    }
+    while kinds.len() > CLASSES {
+        let rarest = (0..kinds.len()).min_by(|&a, &b| kinds[a].1.total_cmp(&kinds[b].1));
+        let (admitted, often, bytes) = kinds.swap_remove(rarest.expect("there are many"));
+        let brings = |(known, sum, _): &(Vec<u128>, f32, _)| {
+            let more = |of: &[u128], to: &[u128]| -> u32 {
+                of.iter().zip(to).map(|(of, to)| (of & !to).count_ones()).sum()
+            };
+            sum * more(&admitted, known) as f32 + often * more(known, &admitted) as f32
+        };
+        let (known, sum, of) = kinds
+            .iter_mut()
+            .min_by(|a, b| brings(a).total_cmp(&brings(b)))
+            .expect("there are many");
+        known.iter_mut().zip(&admitted).for_each(|(known, more)| *known |= more);
+        *sum += often;
+        of.extend(bytes);
+    }
+    for (class, (_, _, bytes)) in (0u8..).zip(&kinds) {
+        bytes.iter().for_each(|&byte| classes[byte] = class);
+    }
+    classes
+}
+
+const CLASSES: usize = 64;
 
 #[derive(Debug, Clone)]
 struct Bucket {
@@ -234,6 +286,8 @@ impl Bucket {
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(super) groups: Vec<Group>,
+    /// The class of each byte, see [`classes`].
+    pub(super) classes: [u8; 128],
     /// The rows of all groups side by side, for one place of the text at a time.
     all: Vec<[u128; 128]>,
 }
@@ -241,39 +295,15 @@ pub(crate) struct Tables {
 /// Eight buckets.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Which buckets admit each class of bytes, see [`CLASSES`].
-    pub(super) classes: [[u8; 64]; PLACES],
+    /// Which buckets admit each class of bytes.
+    pub(super) classes: [[u8; CLASSES]; PLACES],
     /// The same by low and by high nibble; together they may admit more.
     pub(super) low: [[u8; 16]; PLACES],
     pub(super) high: [[u8; 16]; PLACES],
 }
 
-/// Bytes in 64 classes, as many as a permutation of bytes can tell apart at once: each letter in either case and
-/// each sign by itself, digits together, and control characters.
-pub(super) const CLASSES: [u8; 128] = {
-    let mut classes = [0u8; 128];
-    let mut next = 2;
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        classes[byte] = if b.is_ascii_control() {
-            0
-        } else if b.is_ascii_digit() {
-            1
-        } else if b.is_ascii_lowercase() {
-            classes[b.to_ascii_uppercase() as usize]
-        } else {
-            next += 1;
-            next - 1
-        };
-        byte += 1;
-    }
-    assert!(next <= 64);
-    classes
-};
-
 impl Group {
-    fn new(rows: [[u8; 128]; PLACES]) -> Self {
+    fn new(rows: [[u8; 128]; PLACES], class_of: &[u8; 128]) -> Self {
         let (mut low, mut high) = ([[0; 16]; PLACES], [[0; 16]; PLACES]);
         for place in 0..PLACES {
             for byte in 0..256usize {
@@ -281,13 +311,19 @@ impl Group {
                 high[place][byte >> 4] |= rows[place][byte & 127];
             }
         }
-        let mut classes = [[0; 64]; PLACES];
+        let mut classes = [[0; CLASSES]; PLACES];
         for (row, of_bytes) in classes.iter_mut().zip(&rows) {
             for (byte, buckets) in of_bytes.iter().enumerate() {
-                row[usize::from(CLASSES[byte])] |= buckets;
+                row[usize::from(class_of[byte])] |= buckets;
             }
         }
         Self { classes, low, high }
+    }
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self { groups: Vec::new(), classes: [0; 128], all: Vec::new() }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::windows::{CLASSES, Group, PLACES};
+use super::windows::{Group, PLACES};
 use super::{BLOCK, Both, Hits, Masks, padded};
 
 /// Proof that AVX-512 with byte permutations is there.
@@ -127,10 +127,12 @@ fn places_512(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
 fn hits_512(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)) {
-    let class_of = [load_512(&CLASSES[..64]), load_512(&CLASSES[64..])];
+    let class_of = tables.map(|tables| tables.classes.as_chunks::<64>().0);
+    let class_of = class_of.map(|of| [load_512(&of[0]), load_512(&of[1])]);
     let look = |blocks: [__m512i; PLACES]| {
-        let classes = blocks.map(|block| _mm512_permutex2var_epi8(class_of[0], block, class_of[1]));
-        tables.map(|tables| {
+        std::array::from_fn(|which| {
+            let (tables, [low, high]) = (tables[which], class_of[which]);
+            let classes = blocks.map(|block| _mm512_permutex2var_epi8(low, block, high));
             let mut any = _mm512_setzero_si512();
             for group in &tables.groups {
                 let place =

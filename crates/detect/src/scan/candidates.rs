@@ -14,7 +14,7 @@ use crate::prefilter::{DIGIT_RUN, Kernel, Runs, TOKEN_RUN};
 /// What was found of a layer's literals and shapes in the present haystack.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// The literals that are anchors.
+    /// Where literals stand that are anchors, and which anchors.
     anchors: Vec<(usize, u32)>,
     /// The literals that are keywords which lead by themselves.
     keywords: Vec<(usize, u32)>,
@@ -101,8 +101,8 @@ pub(super) fn note(
     places: &mut Places,
     words: &mut WordMemo,
 ) {
-    let literal = &layer.literals[number as usize];
-    let end = start + literal.text.len();
+    let literal = layer.literals.get(number);
+    let end = start + layer.literals.len(number);
     if let Some(word) = literal.word
         && is_whole_word(text, Span { start, end })
     {
@@ -115,13 +115,11 @@ pub(super) fn note(
         && is_keyword_place(text, start)
     {
         words.add_keyword(WordHit { start, end, word });
-        if !literal.keyword_of.is_empty() {
+        if literal.keyword_leads {
             places.keywords.push((start, number));
         }
     }
-    if literal.anchor_of.iter().any(|&anchor| layer.may_go_on(anchor, text, end)) {
-        places.anchors.push((start, number));
-    }
+    layer.anchors_at(literal, text, end, |anchor| places.anchors.push((start, anchor)));
 }
 
 impl Pass<'_> {
@@ -157,7 +155,7 @@ impl Pass<'_> {
         for entry in &layer.entries[window as usize] {
             match *entry {
                 Entry::Literal { literal, offset } => {
-                    let text = &layer.literals[literal as usize].text;
+                    let text = layer.literals.text(literal);
                     if let Some(start) = stands(bytes, at, offset, text) {
                         note(layer, bytes, (start, literal), self.places, self.words);
                     }
@@ -186,7 +184,7 @@ impl Pass<'_> {
         // Keywords count anywhere in a name.
         layer.in_field.table.find(field, 0, field.len(), |span, number| {
             let literal = layer.in_field.literals[number as usize];
-            let with = &layer.literals[literal as usize];
+            let with = layer.literals.get(literal);
             if let Some(word) = with.word.filter(|_| is_whole_word(field, span)) {
                 self.words.add_in_field(word);
                 if layer.words.leads(word) {
@@ -203,7 +201,7 @@ impl Pass<'_> {
     /// Lets a keyword lead to its rules.
     fn lead_keyword(&mut self, literal: u32, place: usize) {
         let (from, to) = (place.saturating_sub(KEYWORD_REACH), place + KEYWORD_REACH + 1);
-        for &rule in &self.layer.literals[literal as usize].keyword_of {
+        for &rule in self.layer.literals.keyword_of(literal) {
             if self.wants(rule) {
                 self.places.lead(rule, (from, to));
             }
@@ -222,22 +220,18 @@ impl Pass<'_> {
         if !anchors.is_sorted() {
             anchors.sort_unstable();
         }
-        for &(start, literal) in &anchors {
-            let literal = &layer.literals[literal as usize];
-            for &anchor in &literal.anchor_of {
-                let rule = anchor.rule;
-                if !layer.may_go_on(anchor, self.haystack.bytes, start + literal.text.len()) {
-                    continue;
-                }
-                let matcher = &layer.rules[rule as usize].matcher;
-                // An anchor inside may have the digit before it.
-                let has_digit = |within| {
-                    matches!(matcher.gate, Gate::Inner { .. })
-                        || runs.has_digit(start.saturating_sub(matcher.lead.1), start + within + 1)
-                };
-                if self.wants(rule) && matcher.digit_within.is_none_or(has_digit) {
-                    self.offer_anchor(rule, start);
-                }
+        for &(start, anchor) in &anchors {
+            let rule = layer.literals.anchored(anchor);
+            if !self.wants(rule) {
+                continue;
+            }
+            let with = layer.start(rule);
+            // An anchor inside may have the digit before it.
+            let from = start.saturating_sub(with.lead.1.into());
+            let has_digit =
+                |within| with.is_inner || runs.has_digit(from, start + usize::from(within) + 1);
+            if with.digit_within.is_none_or(has_digit) {
+                self.offer_anchor(rule, start);
             }
         }
         self.places.anchors = anchors;
@@ -249,19 +243,18 @@ impl Pass<'_> {
 
     /// Offers the places that an anchor of the rule at `at` leads to.
     fn offer_anchor(&mut self, rule: u32, at: usize) {
-        match &self.layer.rules[rule as usize].matcher.gate {
-            Gate::Inner { before, reach, .. } | Gate::InnerShape { before, reach, .. } => {
+        let with = self.layer.start(rule);
+        if with.is_inner {
+            if let Gate::Inner { before, reach, .. } | Gate::InnerShape { before, reach, .. } =
+                &self.layer.rules[rule as usize].matcher.gate
+            {
                 self.offer_before(rule, at, before, *reach);
             }
-            _ => self.offer_led(rule, at),
+            return;
         }
-    }
-
-    /// Offers the places whose lead ends at `start`.
-    fn offer_led(&mut self, rule: u32, start: usize) {
-        let (min, max) = self.layer.rules[rule as usize].matcher.lead;
-        for lead in (min..=max.min(start)).rev() {
-            self.offer(rule, start - lead);
+        let (min, max) = (usize::from(with.lead.0), usize::from(with.lead.1));
+        for lead in (min..=max.min(at)).rev() {
+            self.offer(rule, at - lead);
         }
     }
 

@@ -62,14 +62,13 @@ pub(crate) struct RuleState {
     refused: usize,
     /// Bytes walked without leading to a match.
     wasted: usize,
-    /// Bytes walked or searched.
-    steps: u64,
     /// The last anchor from which places were offered.
     anchor: usize,
     /// Set when candidates are given up and the rest is searched.
     searching: bool,
-    dfa: Option<DfaCache>,
-    regex: Option<meta::Cache>,
+    /// Elsewhere, so that what is looked at for each candidate lies close together.
+    dfa: Option<Box<DfaCache>>,
+    regex: Option<Box<meta::Cache>>,
 }
 
 impl RuleState {
@@ -79,7 +78,6 @@ impl RuleState {
         self.cursor = 0;
         self.refused = 0;
         self.wasted = 0;
-        self.steps = 0;
         self.anchor = 0;
         self.searching = false;
     }
@@ -116,6 +114,8 @@ pub(super) struct Pass<'p> {
     pub(super) places: &'p mut Places,
     pub(super) words: &'p mut WordMemo,
     pub(super) out: &'p mut Vec<Raw>,
+    /// Bytes walked or searched.
+    pub(super) steps: u64,
 }
 
 impl Pass<'_> {
@@ -125,8 +125,7 @@ impl Pass<'_> {
 
     /// Tries a match of `rule` at `start`. Ones before the rule's cursor are ignored.
     pub(super) fn offer(&mut self, rule: u32, start: usize) {
-        let with = &self.layer.rules[rule as usize];
-        if !with.matcher.may_start(self.haystack.bytes, start) {
+        if !self.layer.may_start(rule, self.haystack.bytes, start) {
             return;
         }
         let state = self.state(rule);
@@ -134,13 +133,15 @@ impl Pass<'_> {
             return;
         }
         // Looked up before the walk: most numbers have no word near that speaks for anything.
-        if let Some(len) = with.matcher.max_len.filter(|_| with.needs_context(self.min_score))
-            && !self.words.may_support(&self.layer.words, &self.haystack, rule as usize, start, len)
+        let with = self.layer.start(rule);
+        let (words, number) = (&self.layer.words, rule as usize);
+        if let Some(len) = with.needs_context.filter(|_| with.score < self.min_score)
+            && !self.words.may_support(words, &self.haystack, number, start, len.into())
         {
             return;
         }
         // A walk costs more than most keywords.
-        if self.layer.words.has_keywords(rule as usize) && !self.keyword_near(rule, start) {
+        if with.has_keywords && !self.keyword_near(rule, start) {
             return;
         }
         self.try_at(rule, start);
@@ -156,14 +157,14 @@ impl Pass<'_> {
         let bytes = self.haystack.bytes;
         let state = self.state(rule);
         let dfa = &with.matcher.machines(with.rule.syntax()).dfa;
-        let cache = state.dfa.get_or_insert_with(|| dfa.create_cache());
+        let cache = state.dfa.get_or_insert_with(|| Box::new(dfa.create_cache()));
         let Ok(walk) = walk(dfa, cache, bytes, start) else {
             // The automaton has neither quit bytes nor a limit on clearing its cache, so this does not
             // happen; if it ever did, the search would still be right.
             state.give_up_on_candidates(start);
             return;
         };
-        state.steps += walk.steps as u64;
+        self.steps += walk.steps as u64;
         let useful = match walk.end {
             Some(end) if self.keyword_near(rule, start) => {
                 self.judge(rule, Span { start, end });
@@ -205,9 +206,8 @@ impl Pass<'_> {
                 self.search(rule);
             }
         }
-        let steps = active.iter().map(|&rule| self.states[rule as usize].steps).sum();
         *self.active = active;
-        steps
+        self.steps
     }
 
     fn search(&mut self, rule: u32) {
@@ -220,11 +220,11 @@ impl Pass<'_> {
                 return;
             }
             let regex = &with.matcher.machines(with.rule.syntax()).regex;
-            let cache = state.regex.get_or_insert_with(|| regex.create_cache());
+            let cache = state.regex.get_or_insert_with(|| Box::new(regex.create_cache()));
             let input = Input::new(bytes).span(state.cursor..bytes.len());
             let found = regex.search_with(cache, &input);
             let reached = found.as_ref().map_or(bytes.len(), |found| found.end());
-            state.steps += (reached - state.cursor) as u64;
+            self.steps += (reached - state.cursor) as u64;
             let Some(found) = found else { return };
             let start = found.start();
             // What forbids a start depends on the start alone: skip to the next that is not forbidden, without
@@ -307,12 +307,12 @@ pub(crate) fn accept(with: &LayerRule, rule: u32, haystack: &[u8], span: Span) -
 fn value_span(
     with: &LayerRule,
     group: usize,
-    cache: &mut Option<meta::Cache>,
+    cache: &mut Option<Box<meta::Cache>>,
     haystack: &[u8],
     whole: Span,
 ) -> Span {
     let regex = &with.matcher.machines(with.rule.syntax()).regex;
-    let cache = cache.get_or_insert_with(|| regex.create_cache());
+    let cache = cache.get_or_insert_with(|| Box::new(regex.create_cache()));
     let input = Input::new(haystack).span(whole.range()).anchored(Anchored::Yes);
     let mut few = [None; 2 * FEW_GROUPS];
     let mut many = Vec::new();

@@ -99,6 +99,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validator::Verdict;
 
     #[test]
     fn each_name_stands_once_and_is_well_formed() {
@@ -133,6 +134,65 @@ mod tests {
             for bytes in &hostile {
                 validate(bytes);
             }
+        }
+    }
+
+    /// The marked values of the standard packs' examples, beside the validators that praise them.
+    fn examples() -> Vec<(String, String)> {
+        let mut examples = Vec::new();
+        for (name, text) in crate::standard_packs() {
+            let pack: toml::Table = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+            for rule in pack["rule"].as_array().expect("packs have rules") {
+                let Some(validator) = rule.get("validator").and_then(toml::Value::as_str) else {
+                    continue;
+                };
+                let validate = by_name(validator).expect("listed");
+                for example in rule["examples"].as_array().expect("a list") {
+                    let example = example.as_str().expect("a string");
+                    let (_, rest) = example.split_once("[[").expect("examples are marked");
+                    let (value, _) = rest.split_once("]]").expect("examples are marked");
+                    if validate(value.as_bytes()) == Verdict::Valid {
+                        examples.push((validator.to_owned(), value.to_owned()));
+                    }
+                }
+            }
+        }
+        examples
+    }
+
+    /// Of the texts that differ from an example in one digit, how many in a hundred the validator praises.
+    fn percent_praised(validate: Validator, values: &[String]) -> usize {
+        let (mut tried, mut praised) = (0, 0);
+        for value in values {
+            let mut wrong = value.clone().into_bytes();
+            for at in 0..wrong.len() {
+                let right = wrong[at];
+                for digit in (b'0'..=b'9').filter(|digit| right.is_ascii_digit() && *digit != right)
+                {
+                    wrong[at] = digit;
+                    tried += 1;
+                    praised += usize::from(validate(&wrong) == Verdict::Valid);
+                }
+                wrong[at] = right;
+            }
+        }
+        praised * 100 / tried.max(1)
+    }
+
+    /// `Valid` is kept for proofs: a validator that praises must have something to check.
+    #[test]
+    fn a_wrong_digit_is_noticed() {
+        let mut by_validator: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (validator, value) in examples() {
+            by_validator.entry(validator).or_default().push(value);
+        }
+        assert!(by_validator.len() > 60, "examples praise {} validators", by_validator.len());
+        // Credentials are praised for where they stand, these two identifiers for letters, dates and regions.
+        let unchecked = ["basic_credentials", "jwt", "url_credentials", "eg_id", "mx_elector"];
+        for (name, values) in &by_validator {
+            let percent = percent_praised(by_name(name).expect("listed"), values);
+            let checked = !unchecked.contains(&name.as_str());
+            assert!(!checked || percent <= 30, "{name} praises {percent} % of wrong digits");
         }
     }
 }

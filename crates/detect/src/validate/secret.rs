@@ -56,8 +56,10 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
     let signs = bytes.iter().any(|byte| b"!@#$%^&*?+=~".contains(byte));
     // `!secret db`, `!Ref Parameter`: a tag of YAML.
     let tag = matches!(bytes, [b'!', rest @ ..] if rest.iter().all(|&byte| byte.is_ascii_alphabetic() || byte == b'-'));
-    // A call, an index, a shell or template expansion, a regular expression, a path or URL.
+    // A call, an index, a shell or template expansion, a regular expression, a path or URL, the name of
+    // a place where secrets are kept.
     let code = tag
+        || [&b"arn:aws"[..], b"vault:"].iter().any(|store| bytes.starts_with(store))
         || matches!(
             bytes.first(),
             Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
@@ -415,6 +417,8 @@ mod tests {
                 "user->pass1",
                 "!vault-encrypted",
                 "ssm:/prod/db/pass2",
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-1",
+                "vault:secret/data/prod#pass1",
                 "2024-05-01T12:00:00Z",
                 "",
             ],

@@ -81,15 +81,42 @@ fn a_root_from_an_older_copy_is_named() {
 }
 
 #[test]
+fn whatever_there_is_can_be_begun_anew() {
+    let secret = |roots: &MemoryRootStore| {
+        roots.load().unwrap().map(|root| (root.generation(), *root.key().expose_secret()))
+    };
+    for (pages_of, root_of) in [(3, Some(3)), (1, Some(3)), (0, Some(3)), (3, Some(1)), (3, None)] {
+        let (life, _) = a_life();
+        let lost = Arc::new(MemoryRootStore::default());
+        let roots = root_of.map_or(&lost, |of| &life[of].1);
+        let pages = &life[pages_of].0;
+        let before = secret(roots);
+        let begun = KeyTree::begin_anew(roots, pages).unwrap();
+        assert!(begun > Generation::new(pages_of.max(root_of.unwrap_or(0)) as u64));
+        let after = secret(roots).unwrap();
+        assert!(after.0 == begun && before.is_none_or(|before| before.1 != after.1));
+        let tree = KeyTree::open(Arc::clone(roots), Arc::clone(pages)).unwrap();
+        let status = tree.status().unwrap();
+        assert_eq!((status.generation, status.accounts), (begun, 0));
+        assert_eq!(pages.list().unwrap(), [(PageId::TOP, begun)], "nothing else is left");
+        assert!(!tree.has_account(account(5)).unwrap());
+        // It goes on like any other.
+        tree.commit(&[Op::CreateAccount(account(5))]).unwrap();
+        drop(tree);
+        let tree = KeyTree::open(Arc::clone(roots), Arc::clone(pages)).unwrap();
+        assert!(tree.has_account(account(5)).unwrap());
+    }
+}
+
+#[test]
 fn a_missing_or_foreign_or_changed_page_is_damage() {
     let (life, _) = a_life();
     let (pages, roots) = &life[3];
     for (id, generation) in pages.list().unwrap() {
         let bytes = pages.read(id, generation).unwrap().unwrap();
-        if (id, generation) != (PageId::TOP, roots.load().unwrap().unwrap().generation()) {
-            pages.remove(&[(id, generation)]).unwrap();
-            assert_eq!(fails(roots, pages), KeyTreeErrorKind::Damaged);
-        }
+        // Of the newest generation there are other pages than the top one, so it is not another time.
+        pages.remove(&[(id, generation)]).unwrap();
+        assert_eq!(fails(roots, pages), KeyTreeErrorKind::Damaged);
         let mut bent = bytes.clone();
         *bent.last_mut().unwrap() ^= 1;
         pages.write(&[(id, generation, bent)]).unwrap();

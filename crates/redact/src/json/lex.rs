@@ -51,6 +51,11 @@ impl Path<'_> {
         &self.haystack[range.clone()]
     }
 
+    /// Whether a stretch is the last of the lexed haystack.
+    pub(crate) fn ends_with(&self, range: &Range<usize>) -> bool {
+        range.end == self.haystack.len()
+    }
+
     /// The keys above the current value, innermost first; array positions are passed over.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.frames.iter().rev().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])
@@ -212,12 +217,33 @@ pub(crate) fn opening(document: &[u8], keep: impl FnOnce(&[u8]) -> Vec<u8>) -> O
             (Expect::Colon, _) => key(&mut out),
         }
     }
-    if let Some((raw, is_key)) = open {
-        out.push(b'"');
-        let raw = &document[raw];
-        if is_key { out.extend_from_slice(raw) } else { out.extend_from_slice(&keep(raw)) }
+    match open.map(|open| (open.what, &document[open.raw])) {
+        None => {}
+        Some((What::Key, raw)) => out.extend_from_slice(&[b"\"", raw].concat()),
+        Some((What::String, raw)) => out.extend_from_slice(&[b"\"", &keep(raw)[..]].concat()),
+        Some((What::Scalar, raw)) => {
+            // It stands where the lexer takes a whole one to be.
+            out.pop();
+            out.extend_from_slice(if raw.len() <= LONGEST_SCALAR { raw } else { b"0" });
+        }
     }
     Some(out)
+}
+
+/// A scalar that goes on is remembered if it is no longer than this: more digits are no number of anybody's.
+const LONGEST_SCALAR: usize = 64;
+
+/// What was open where a document broke off.
+struct Open {
+    what: What,
+    raw: Range<usize>,
+}
+
+enum What {
+    Key,
+    String,
+    /// A number or literal at the very end: more of it may come.
+    Scalar,
 }
 
 /// Passes over a document, to see whether it is one.
@@ -241,19 +267,18 @@ pub(crate) fn lex(haystack: &[u8], visit: &mut impl Visit) -> Lexed {
     run(&mut Path { haystack, frames: Vec::new(), objects: 0 }, visit).0
 }
 
-/// As [`lex`], and says what was expected where it ended, and which string was open there, and whether as a key.
-fn run(
-    path: &mut Path<'_>,
-    visit: &mut impl Visit,
-) -> (Lexed, Expect, Option<(Range<usize>, bool)>) {
+/// As [`lex`], and says what was expected where it ended, and what was open there.
+fn run(path: &mut Path<'_>, visit: &mut impl Visit) -> (Lexed, Expect, Option<Open>) {
     let haystack = path.haystack;
     let mut at = if haystack.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut expect = Expect::Value;
+    let mut last = None;
     loop {
         at = skip_space(haystack, at);
         let Some(&byte) = haystack.get(at) else {
             let lexed = if expect == Expect::End { Lexed::Whole } else { Lexed::Truncated };
-            return (lexed, expect, None);
+            let open = last.filter(|raw: &Range<usize>| raw.end == haystack.len());
+            return (lexed, expect, open.map(|raw| Open { what: What::Scalar, raw }));
         };
         match (expect, byte) {
             (Expect::End, _) => return (Lexed::More(at), expect, None),
@@ -291,7 +316,7 @@ fn run(
                 path.frames[last].key = None;
                 visit.key(path, raw.clone(), escaped);
                 if !closed {
-                    return (Lexed::Truncated, expect, Some((raw, true)));
+                    return (Lexed::Truncated, expect, Some(Open { what: What::Key, raw }));
                 }
                 path.frames[last].key = Some(raw);
                 expect = Expect::Colon;
@@ -310,7 +335,7 @@ fn run(
                 at = raw.end + 1;
                 visit.string(path, raw.clone(), escaped);
                 if !closed {
-                    return (Lexed::Truncated, expect, Some((raw, false)));
+                    return (Lexed::Truncated, expect, Some(Open { what: What::String, raw }));
                 }
                 expect = after_value(path);
             }
@@ -323,6 +348,7 @@ fn run(
                     return (Lexed::Broken(at), expect, None);
                 }
                 visit.scalar(path, at..end);
+                last = Some(at..end);
                 at = end;
                 expect = after_value(path);
             }
@@ -484,6 +510,10 @@ mod tests {
             (r#"{"a":1,"be"#, Some(r#"{"":0,"be"#)),
             ("[{}", Some("[0")),
             ("{", Some("{")),
+            (r#"{"a":1,"b":tr"#, Some(r#"{"":tr"#)),
+            (r#"{"a":1,"b":true "#, Some(r#"{"":0"#)),
+            ("[1, 41", Some("[41")),
+            ("[-", Some("[-")),
             ("{}", None),
             ("so", None),
         ] {

@@ -95,6 +95,7 @@ fn held_from(
         let Some(start) = ends_there(0..text.len()) else { continue };
         let held = match reading.node(node).kind {
             Kind::Text => safe_end(text, spans_of(node), standard),
+            _ if text.len() > MOST => text.len(),
             _ => 0,
         };
         let at = if held < text.len() { ends_there(held..text.len()) } else { Some(length) };

@@ -12,7 +12,6 @@ mod units;
 use std::fmt;
 use std::ops::Range;
 
-use oubliette_detect::RuleSet;
 use zeroize::Zeroizing;
 
 use crate::body::CapturedBody;
@@ -96,12 +95,12 @@ impl ExchangeRedactor {
     ) -> Result<StreamRedactor, RedactError> {
         let decoder = Decoder::new(content_encoding.as_deref())?;
         let report = Report {
-            rule_set: self.rules().digest().to_string(),
+            rule_set: self.redactor.digest().to_owned(),
             decoded_from: content_encoding.filter(|_| decoder.decodes()),
             ..Report::default()
         };
         Ok(StreamRedactor {
-            standard: self.rules().digest() == RuleSet::standard().digest(),
+            standard: self.redactor.is_standard(),
             exchange: self,
             decoder,
             decoded: 0,
@@ -238,6 +237,7 @@ impl StreamRedactor {
             let gone = |hit: &(Hit, Vec<Range<usize>>)| hit.1.iter().all(|r| r.end <= until);
             let placed: Vec<_> = placed.into_iter().filter(gone).collect();
             let edits = self.exchange.edits(&explored, placed, until, first, &mut self.report);
+            let edits = explored.reading.edits_of_body(edits);
             let lossy = last && first && explored.loses_tail;
             if edits.is_empty() && !lossy {
                 out.extend_from_slice(&text[..until]);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oubliette_catalog::{Catalog, Part, Parts, SqliteCatalog};
+use oubliette_catalog::{AuditEvent, CaptureState, Catalog, Part, Parts, SqliteCatalog};
 use oubliette_service::{Options, Oubliette, ServiceErrorKind};
 
 use crate::support::*;
@@ -18,6 +18,17 @@ fn meddle<F: Future>(folder: &Path, work: impl FnOnce(SqliteCatalog) -> F + Send
         runtime.block_on(work(SqliteCatalog::open(path).unwrap()));
     };
     std::thread::spawn(work).join().unwrap();
+}
+
+fn asked() -> AuditEvent {
+    AuditEvent {
+        at: START,
+        account: None,
+        actor: "olga".to_owned(),
+        action: "exchange.shred".to_owned(),
+        subject: String::new(),
+        detail: serde_json::Value::Null,
+    }
 }
 
 #[tokio::test]
@@ -83,10 +94,10 @@ async fn what_was_marked_before_a_crash_is_erased_before_captures_are_taken() {
         .crash_and_restart_after(|folder| {
             meddle(folder, |catalog| async move {
                 catalog
-                    .mark_shredded(&account("acme"), &exchange("ex-1"), Parts::Both, START)
+                    .mark_shredded(&account("acme"), &exchange("ex-1"), Parts::Both, asked())
                     .await
                     .unwrap();
-                catalog.mark_account_shredded(&account("other"), START).await.unwrap();
+                catalog.mark_account_shredded(&account("other"), asked()).await.unwrap();
             });
         })
         .await;
@@ -200,15 +211,13 @@ async fn an_older_catalog_is_refused_and_the_rest_of_it_can_go_on() {
     let error = error.unwrap();
     assert_eq!(error.kind(), ServiceErrorKind::Configuration, "{error}");
     let text = error.to_string();
-    assert!(text.contains("older backup") && text.contains("remove the key pages"), "{text}");
+    assert!(text.contains("older backup") && text.contains("keys begin-anew"), "{text}");
 
-    // As it says: without key pages and root (and without the log, which is of a later time).
-    rusqlite::Connection::open(&path).unwrap().execute_batch("DELETE FROM key_pages").unwrap();
-    fs::remove_file(folder.path().join("keys/root.key")).unwrap();
-    let error = components(folder.path(), &clock, Options::default()).await.unwrap_err();
-    assert!(error.to_string().contains("move it away"), "{error}");
-    fs::rename(folder.path().join("data/log"), folder.path().join("log-of-before")).unwrap();
-    fs::remove_dir_all(folder.path().join("data/objects/log")).unwrap();
+    // As it says. The log of deletions, which is of a later time than the catalog, goes on.
+    let stranger = layout(folder.path()).begin_anew(&owner("acme")).await.unwrap_err();
+    assert_eq!(stranger.kind(), ServiceErrorKind::Forbidden);
+    let begun = layout(folder.path()).begin_anew(&operator()).await.unwrap();
+    assert_eq!(begun.accounts, 1);
     let service =
         Oubliette::start(components(folder.path(), &clock, Options::default()).await.unwrap())
             .await
@@ -218,8 +227,15 @@ async fn an_older_catalog_is_refused_and_the_rest_of_it_can_go_on() {
         let read = world.read(&agent, "acme", id, Part::Request).await;
         assert_eq!(read, Err(ServiceErrorKind::Forgotten), "all bodies are forgotten early");
     }
+    let rows = world.rows("acme").await;
+    assert!(rows.iter().all(|row| row.state == CaptureState::Shredded), "{rows:?}");
     world.capture("acme", "ex-3").await;
     assert!(world.read(&agent, "acme", "ex-3", Part::Request).await.is_ok());
+    let third = exchange("ex-3");
+    let done = world.service.shred(&owner("acme"), &account("acme"), &third, Parts::Both).await;
+    assert!(done.unwrap().receipt.unwrap().shred.generation.from >= begun.generation);
+    let verified = world.service.verify_keys(&operator()).await.unwrap();
+    assert!(verified.log_size >= 2, "that of before, and that of now: {verified:?}");
 }
 
 fn copy(from: &Path, to: &Path) {

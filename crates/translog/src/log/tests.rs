@@ -189,6 +189,27 @@ fn a_tail_torn_at_any_byte_is_dropped_and_written_anew() {
 }
 
 #[test]
+fn a_tail_that_is_not_what_was_written_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path(), 0).unwrap();
+    log.prepare(1, &[leaf(0)]).unwrap();
+    log.commit(1).unwrap();
+    let whole = usize::try_from(log.end).unwrap();
+    log.prepare(2, &[leaf(1)]).unwrap();
+    drop(log);
+    let path = folder.path().join("leaves");
+    let bytes = std::fs::read(&path).unwrap();
+    for at in whole..bytes.len() {
+        let mut bent = bytes.clone();
+        bent[at] ^= 1;
+        std::fs::write(&path, &bent).unwrap();
+        assert_eq!(open(folder.path(), 2).unwrap().size(), 1, "byte {at}");
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(open(folder.path(), 2).unwrap().size(), 2, "its generation was reached");
+}
+
+#[test]
 fn a_leaf_changed_on_disk_is_noticed() {
     let (folder, log, _) = a_receipt(5, 2);
     log.check_all().unwrap();
@@ -370,6 +391,29 @@ fn a_claim_that_contradicts_itself_does_not_hold_though_it_is_in_the_log() {
             }
             None => assert_eq!(verified.unwrap().index, index),
         }
+    }
+}
+
+#[test]
+fn a_receipt_that_no_log_could_give_is_refused_before_its_proof_is_looked_at() {
+    let (_folder, log, receipt) = a_receipt(1, 0);
+    let most = 1 << 48;
+    let hash = STANDARD.encode([1; 32]);
+    for (size, hashes, index, fits) in [
+        (most, 64, most - 1, true),
+        (most + 1, 64, 0, false),
+        (most, 65, 0, false),
+        (9, 4, 8, true),
+        (9, 4, 9, false),
+        (9, 4, 10, false),
+    ] {
+        let head = Checkpoint::new(log.key.origin(), size, Hash([2; 32]), "").unwrap();
+        let checkpoint = log.key.sign(&head.to_bytes());
+        let claimed = Inclusion { index, proof: vec![hash.clone(); hashes], checkpoint };
+        let receipt = serde_json::to_vec(&Receipt::new(receipt.shred.clone(), claimed)).unwrap();
+        let error = verify(&receipt, log.key().verifier_key()).unwrap_err().to_string();
+        let wanted = if fits { "is not in the log" } else { "does not fit the size" };
+        assert!(error.contains(wanted), "{index} of {size} by {hashes}: {error}");
     }
 }
 

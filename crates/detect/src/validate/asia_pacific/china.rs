@@ -48,6 +48,21 @@ fn social_credit_code(bytes: &[u8]) -> Verdict {
     if bytes.len() != 18 || !bytes[2..8].iter().all(u8::is_ascii_digit) {
         return Verdict::Invalid;
     }
+    // What many long numbers have by chance is a check character; a registrar, its kind of organisation and
+    // a region, 10 for the whole country, few have.
+    let registered = matches!(
+        (bytes[0], bytes[1]),
+        (b'1' | b'5', b'1'..=b'3' | b'9')
+            | (b'2' | b'4' | b'6' | b'7' | b'8' | b'A', b'1' | b'2' | b'9')
+            | (b'3', b'1'..=b'5' | b'9')
+            | (b'9', b'1'..=b'3')
+            | (b'N', b'1'..=b'3' | b'9')
+            | (b'Y', b'1')
+    );
+    let (tens, ones) = (bytes[2] - b'0', bytes[3] - b'0');
+    if !registered || !((tens, ones) == (1, 0) || is_province(tens, ones)) {
+        return Verdict::Invalid;
+    }
     let mut sum = 0;
     let mut weight = 1;
     for byte in &bytes[..17] {
@@ -114,5 +129,14 @@ mod tests {
             Verdict::Invalid,
             &["91350100M000100Y44", "9135010IM000100Y43", "91350100M000100Y4", ""],
         );
+        // Right in all but the kind of organisation, or the region.
+        let check = |body: &str| {
+            const VALUES: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
+            VALUES.chars().any(|last| {
+                social_credit_code(format!("{body}{last}").as_bytes()) != Verdict::Invalid
+            })
+        };
+        assert!(check("91440300192203821"));
+        assert!(!check("97440300192203821") && !check("91990300192203821"));
     }
 }

@@ -35,10 +35,13 @@ fn registration_holds(digits: &[u8; 11]) -> bool {
     digits[0] > 3 && weighted_sum(digits, &[9, 1, 4, 8, 3, 10, 2, 5, 7, 6, 1]) % 11 == 3
 }
 
-/// A VAT number: a registration number or a personal code.
+/// A VAT number: a registration number or a personal code, of which those since 2017 cannot be checked.
 fn vat(bytes: &[u8]) -> Verdict {
     let digits = without_country(bytes, b"LV").and_then(exactly::<11>);
-    unknown_if(digits.is_some_and(|d| registration_holds(&d) || person_holds(&d)))
+    unknown_if(
+        digits
+            .is_some_and(|d| registration_holds(&d) || person_holds(&d) || matches!(d, [3, 2, ..])),
+    )
 }
 
 #[cfg(test)]

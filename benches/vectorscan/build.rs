@@ -1,0 +1,5 @@
+//! Links Vectorscan as the system has it: `apt-get install libvectorscan-dev`.
+
+fn main() {
+    println!("cargo:rustc-link-lib=dylib=hs");
+}
