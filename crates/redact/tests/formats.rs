@@ -381,14 +381,13 @@ fn utf16_that_is_none_any_more_is_described() {
 /// An alternative to a token that goes leaves those before and behind it side by side.
 #[test]
 fn what_comes_together_when_others_go_is_found() {
-    let event = |token: &str, other: &str| json!({"type": "x", "delta": token, "logprobs": [{"token": token, "top_logprobs": [{"token": token}, {"token": other}]}]});
-    let events = [
-        event("to jo@example.com", "x@y"),
-        event("so", "o"),
-        event(" 4242 4242 ", "4242 "),
-        event("4242 4242", "4242 4242 4242 "),
-    ];
-    let stream: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let event = |token: &str, other: &str| {
+        let logprobs = json!([{"token": token, "top_logprobs": [{"token": other}]}]);
+        format!("data: {}\n\n", json!({"delta": token, "logprobs": logprobs}))
+    };
+    let stream = [("a ", "see jo"), ("kim@example.org", " ; "), (" b", "@example.com now")]
+        .map(|(token, other)| event(token, other))
+        .concat();
     with(fixed(), &stream, "text/event-stream");
 }
 
