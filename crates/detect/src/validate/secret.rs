@@ -3,6 +3,10 @@
 //! None of these can prove a secret, so none answers `Valid`, but for credentials that stand where
 //! the URL syntax has them.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use crate::validator::{Verdict, unknown_if};
 
 /// The part of a token whose vendor prefix already says what it is: only placeholders drop out.
@@ -122,7 +126,7 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
             return true;
         }
     }
-    bytes.len() < LONG && WORDS.iter().any(|word| contains_folded(bytes, word))
+    bytes.len() < LONG && STAND_INS.is_match(bytes)
 }
 
 /// From this length on a token is more than the stand-in that a word in it would make of a short one:
@@ -283,9 +287,13 @@ pub(crate) fn entropy(bytes: &[u8]) -> f32 {
         .sum()
 }
 
-fn contains_folded(bytes: &[u8], word: &str) -> bool {
-    bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
-}
+static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(WORDS)
+        .expect("a few short words")
+});
 
 /// Words that only a stand-in contains.
 const WORDS: &[&str] = &[
