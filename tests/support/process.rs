@@ -84,9 +84,25 @@ impl Process {
         self.end();
     }
 
-    /// Freezes it (SIGSTOP): connections open, nothing answers.
+    /// Freezes it (SIGSTOP): connections open, nothing answers. Returns when the last of its threads stands still: the
+    /// signal itself is only on its way.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        wait_until("a process that was stopped stands still", Duration::from_secs(10), || {
+            self.stands_still().then_some(())
+        });
+    }
+
+    /// Whether all threads are stopped, or it has ended.
+    fn stands_still(&self) -> bool {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+            return true;
+        };
+        // The state comes behind the name, which is in brackets and may hold any.
+        let state = |stat: String| stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok())
+            .all(|stat| matches!(state(stat), Some('T' | 't' | 'Z' | 'X')))
     }
 
     /// Lets it go on (SIGCONT).
