@@ -55,17 +55,20 @@ struct RuleEntry {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
+    let all = arguments.packs.is_empty();
     let mut builder = RuleSet::builder();
     let mut entries = Vec::new();
     for (name, text) in standard_packs() {
         let stem = name.trim_end_matches(".toml");
-        if arguments.packs.is_empty() || arguments.packs.iter().any(|wanted| wanted == stem) {
-            builder = builder.pack(Pack::from_toml(name, text)?);
+        if all || arguments.packs.iter().any(|wanted| wanted == stem) {
+            if !all {
+                builder = builder.pack(Pack::from_toml(name, text)?);
+            }
             entries.extend(toml::from_str::<PackFile>(text)?.rule);
         }
     }
     let started = Instant::now();
-    let rules = builder.build()?;
+    let rules = if all { RuleSet::standard() } else { builder.build()? };
     println!(
         "oubliette-detect: {} rules compiled in {:.2?}",
         rules.rules().len(),
