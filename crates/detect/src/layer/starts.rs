@@ -131,3 +131,40 @@ impl Start {
             && (!self.at_name || Boundary::Name.admits_start(text, start))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::{Pack, RuleSet};
+
+    proptest! {
+        #[test]
+        fn packed_starts_admit_what_the_matcher_does(text in "[ab1_ .A-]{0,40}") {
+            let mut pack = "pack = 't'\n".to_owned();
+            let rules = [
+                ("ab[0-9]", "word"),
+                ("[a-z]_?1", "name"),
+                (r"(?:\A|[^0-9])1[ab]", "none"),
+                (r"\Aa.|b[ .]", "none"),
+                ("[0-9]{2}-", "digit"),
+                ("(?i)a[^1]b", "token"),
+            ];
+            for (number, (pattern, boundary)) in rules.iter().enumerate() {
+                pack.push_str(&format!(
+                    "[[rule]]\nid = 't.{number}'\nentity = 'T'\ncategory = 'pii'\nscore = 0.6\n\
+                     pattern = '{pattern}'\nboundary = '{boundary}'\n"
+                ));
+            }
+            let pack = Pack::from_toml("t", &pack).unwrap();
+            let rules = RuleSet::builder().pack(pack).build().unwrap();
+            let layer = &rules.layers()[0].layer;
+            for start in 0..=text.len() {
+                for (number, with) in (0..).zip(&layer.rules) {
+                    let matcher = with.matcher.may_start(text.as_bytes(), start);
+                    prop_assert_eq!(layer.may_start(number, text.as_bytes(), start), matcher);
+                }
+            }
+        }
+    }
+}
