@@ -5,9 +5,9 @@
 //! hash for each word then tells, for all literals together, that it is none of theirs. What a text of some
 //! language costs hardly depends on how many literals there are, as its words are nearly all others.
 //!
-//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first six bytes, or four, from
-//! where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`. Characters beyond ASCII begin no word; a literal that has no word is
-//! known by four bytes of such (*lead*).
+//! A literal is known by one of its words whose ends are its own (*whole*), or else by the first eight bytes, six or
+//! four, from where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`.
+//! Characters beyond ASCII begin no word; a literal that has no word is known by the first bytes of such (*lead*).
 
 use crate::frequency;
 use crate::prefilter::{ROOM, Word, Words};

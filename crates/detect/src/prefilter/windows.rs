@@ -44,7 +44,11 @@ impl Window {
     /// About how often the rarest four places of a stretch stand in ordinary text. Of more one would think too
     /// well: digits come together, and so do capitals.
     pub(crate) fn least_chance(sets: &[ByteSet]) -> f32 {
-        rarest(sets, 4).1
+        const FEW: usize = 4;
+        let chances: Vec<f32> = sets.iter().map(|set| chance(*set)).collect();
+        let starts = 0..=sets.len().saturating_sub(FEW);
+        let each = starts.map(|at| chances[at..].iter().take(FEW).product());
+        each.fold(f32::INFINITY, f32::min)
     }
 
     /// The same of a literal.
@@ -79,18 +83,6 @@ impl Window {
     fn place(&self, place: usize) -> ByteSet {
         self.0.get(place).copied().unwrap_or(ByteSet::ALL)
     }
-}
-
-fn rarest(sets: &[ByteSet], places: usize) -> (usize, f32) {
-    let chances: Vec<f32> = sets.iter().map(|set| chance(*set)).collect();
-    let (mut best, mut least) = (0, f32::INFINITY);
-    for at in 0..=sets.len().saturating_sub(places) {
-        let chance = chances[at..].iter().take(places).product();
-        if chance < least {
-            (best, least) = (at, chance);
-        }
-    }
-    (best, least)
 }
 
 /// Windows in their buckets, and how to tell which of them was hit.

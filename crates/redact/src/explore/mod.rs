@@ -87,23 +87,7 @@ pub(crate) fn explore<'b>(
     paths: &Paths,
     names: Option<&CleanNames>,
 ) -> Explored<'b> {
-    let mut explorer = Explorer {
-        out: Explored {
-            reading: Reading::new(body),
-            format: Format::Text,
-            fell_back: false,
-            truncated: false,
-            loses_tail: false,
-            aside: Vec::new(),
-            documents: Vec::new(),
-            fields: BTreeMap::new(),
-            channels: Vec::new(),
-            carried: None,
-        },
-        paths: (!paths.is_empty()).then_some(paths),
-        names,
-        spare: Vec::new(),
-    };
+    let mut explorer = Explorer::new(body, Format::Text, paths, names, None);
     let guess = guess(body);
     let hint = hint.unwrap_or(guess);
     match explorer.first_that_fits(Reading::BODY, hint, guess, &At::default()) {
@@ -129,23 +113,7 @@ pub(crate) fn explore_units<'b>(
     carried: Carried,
 ) -> Explored<'b> {
     let begun = carried.begun;
-    let mut explorer = Explorer {
-        out: Explored {
-            reading: Reading::new(body),
-            format: units.format(),
-            fell_back: false,
-            truncated: false,
-            loses_tail: false,
-            aside: Vec::new(),
-            documents: Vec::new(),
-            fields: BTreeMap::new(),
-            channels: Vec::new(),
-            carried: Some(carried),
-        },
-        paths: (!paths.is_empty()).then_some(paths),
-        names,
-        spare: Vec::new(),
-    };
+    let mut explorer = Explorer::new(body, units.format(), paths, names, Some(carried));
     let at = At::default();
     let ranges = std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied());
     match units {
@@ -255,6 +223,33 @@ impl At {
 }
 
 impl<'b, 'p> Explorer<'b, 'p> {
+    /// Nothing read yet of a body that is taken to be of a format.
+    fn new(
+        body: &'b [u8],
+        format: Format,
+        paths: &'p Paths,
+        names: Option<&'p CleanNames>,
+        carried: Option<Carried>,
+    ) -> Self {
+        Self {
+            out: Explored {
+                reading: Reading::new(body),
+                format,
+                fell_back: false,
+                truncated: false,
+                loses_tail: false,
+                aside: Vec::new(),
+                documents: Vec::new(),
+                fields: BTreeMap::new(),
+                channels: Vec::new(),
+                carried,
+            },
+            paths: (!paths.is_empty()).then_some(paths),
+            names,
+            spare: Vec::new(),
+        }
+    }
+
     fn done(mut self) -> Explored<'b> {
         self.out.documents.sort_unstable_by_key(|(node, range)| (*node, range.start));
         self.out
