@@ -1,7 +1,8 @@
 //! Words near a match that raise or lower its score.
 //!
 //! The window is [`WINDOW_BEFORE`] bytes before the finding and [`WINDOW_AFTER`] after it; a word counts if
-//! it stands in there whole. Words inside the finding do not count: `example@example.com` is not explained
+//! it stands in there whole. What explains a match away is its label or unit: such words count on its line
+//! only and nearer, see [`explaining`]. Words inside the finding do not count: `example@example.com` is not explained
 //! away by itself. An underscore separates words, so `ssn` is found in `user_ssn`.
 
 use std::collections::BTreeMap;
@@ -19,6 +20,10 @@ pub(crate) const KEYWORD_REACH: usize = 128;
 pub(crate) const WINDOW_BEFORE: usize = 100;
 /// How far after a finding a context word may end: explanations mostly come first.
 pub(crate) const WINDOW_AFTER: usize = 50;
+/// The same for words that explain a finding away. Wider windows let the browser that ends one line of a log
+/// explain the address that begins the next.
+pub(crate) const EXPLAIN_BEFORE: usize = 40;
+pub(crate) const EXPLAIN_AFTER: usize = 16;
 /// The longest context word or keyword.
 pub(crate) const MAX_WORD_BYTES: usize = 64;
 
@@ -66,6 +71,27 @@ impl Neighbours {
             score -= RAISE;
         }
         score.clamp(0.0, 1.0)
+    }
+}
+
+/// Where words that support what stands at `span` count. The field's name counts if the text's start does.
+pub(crate) fn supporting(haystack: &[u8], span: Span) -> Span {
+    Span {
+        start: span.start.saturating_sub(WINDOW_BEFORE),
+        end: haystack.len().min(span.end + WINDOW_AFTER),
+    }
+}
+
+/// Where words that explain away what stands at `span` count: on its line, [`EXPLAIN_BEFORE`] bytes before it and
+/// [`EXPLAIN_AFTER`] after it. The field's name counts if the text's start does.
+pub(crate) fn explaining(haystack: &[u8], span: Span) -> Span {
+    let from = span.start.saturating_sub(EXPLAIN_BEFORE);
+    let until = haystack.len().min(span.end + EXPLAIN_AFTER);
+    let before = haystack[from..span.start].iter().rposition(|&byte| byte == b'\n');
+    let after = haystack[span.end..until].iter().position(|&byte| byte == b'\n');
+    Span {
+        start: before.map_or(from, |at| from + at + 1),
+        end: after.map_or(until, |at| span.end + at),
     }
 }
 
@@ -235,9 +261,11 @@ impl WordIndex {
         !self.support[rule].is_empty()
     }
 
-    fn note(&self, rule: usize, word: u32, neighbours: &mut Neighbours) {
+    /// Takes note of a word near a match of `rule`; `explains` says whether it stands near enough to explain
+    /// the match away.
+    fn note(&self, rule: usize, word: u32, explains: bool, neighbours: &mut Neighbours) {
         neighbours.support |= self.support[rule].contains(word);
-        neighbours.explain_away |= self.explain_away[rule].contains(word);
+        neighbours.explain_away |= explains && self.explain_away[rule].contains(word);
     }
 }
 
@@ -318,17 +346,18 @@ impl WordMemo {
         span: Span,
     ) -> Neighbours {
         let mut neighbours = Neighbours::default();
-        if span.start <= WINDOW_BEFORE {
-            self.context.field.iter().for_each(|&word| index.note(rule, word, &mut neighbours));
+        let window = supporting(haystack.bytes, span);
+        let near = explaining(haystack.bytes, span);
+        if window.start == 0 {
+            for &word in &self.context.field {
+                index.note(rule, word, near.start == 0, &mut neighbours);
+            }
         }
-        let window = Span {
-            start: span.start.saturating_sub(WINDOW_BEFORE),
-            end: haystack.bytes.len().min(span.end + WINDOW_AFTER),
-        };
         // Two stretches, so that a finding of a megabyte does not have its inside searched.
         for (from, to) in [(window.start, span.start), (span.end, window.end)] {
             for hit in self.context.within(from, to).filter(|hit| hit.end <= to) {
-                index.note(rule, hit.word, &mut neighbours);
+                let explains = hit.start >= near.start && hit.end <= near.end;
+                index.note(rule, hit.word, explains, &mut neighbours);
             }
         }
         neighbours
@@ -562,6 +591,20 @@ mod tests {
         let too_late = format!("123 {} ssn", "x".repeat(WINDOW_AFTER - 4));
         assert!(!around(&too_late, "", "123").support);
         assert!(!around("a ssn b", "", "a ssn b").support);
+    }
+
+    #[test]
+    fn what_explains_a_match_away_stands_beside_it() {
+        let explains = |text: &str, field: &str| around(text, field, "123").explain_away;
+        let before = |gap: usize| format!("order{}123", " ".repeat(gap));
+        assert!(explains(&before(EXPLAIN_BEFORE - 5), ""));
+        assert!(!explains(&before(EXPLAIN_BEFORE - 4), ""));
+        let after = |gap: usize| format!("123{}order", " ".repeat(gap));
+        assert!(explains(&after(EXPLAIN_AFTER - 5), ""));
+        assert!(!explains(&after(EXPLAIN_AFTER - 4), ""));
+        assert!(!explains("an order\n123", "") && !explains("123\norder", ""));
+        assert!(explains("x 123", "order") && !explains("x\n123", "order"));
+        assert!(!explains(&format!("{}123", " ".repeat(EXPLAIN_BEFORE + 1)), "order"));
     }
 
     #[test]

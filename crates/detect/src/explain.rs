@@ -254,17 +254,24 @@ impl Surroundings<'_> {
             base_score: syntax.score,
             score: raw.score(syntax, near),
             verdict: syntax.validator.is_some().then_some(raw.verdict),
-            raised_by: self.near(raw.span, &syntax.context),
-            lowered_by: self.near(raw.span, &syntax.negative_context),
+            raised_by: self.near(
+                raw.span,
+                context::supporting(self.haystack, raw.span),
+                &syntax.context,
+            ),
+            lowered_by: self.near(
+                raw.span,
+                context::explaining(self.haystack, raw.span),
+                &syntax.negative_context,
+            ),
             keyword: self.nearest_keyword(raw.span, &syntax.keywords),
             outcome,
         }
     }
 
     /// The context words that count for a span, each once, where it stands nearest.
-    fn near(&self, span: Span, words: &[String]) -> Vec<NearWord> {
-        let from = span.start.saturating_sub(context::WINDOW_BEFORE);
-        let until = self.haystack.len().min(span.end + context::WINDOW_AFTER);
+    fn near(&self, span: Span, window: Span, words: &[String]) -> Vec<NearWord> {
+        let Span { start: from, end: until } = window;
         let in_window = |start: usize, end: usize| {
             (start >= from && end <= span.start) || (start >= span.end && end <= until)
         };
@@ -288,7 +295,7 @@ impl Surroundings<'_> {
                 let in_field = naive::places(self.field, &spelling).any(|start| {
                     is_whole_word(self.field, Span { start, end: start + spelling.len() })
                 });
-                if nearest.is_none() && in_field && span.start <= context::WINDOW_BEFORE {
+                if nearest.is_none() && in_field && from == 0 {
                     let distance = span.start;
                     nearest =
                         Some(NearWord { word: word.clone(), distance, place: WordPlace::Field });

@@ -214,8 +214,6 @@ pub(crate) fn matches(
 }
 
 pub(crate) fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span) -> Neighbours {
-    let before = span.start.saturating_sub(context::WINDOW_BEFORE)..span.start;
-    let after = span.end..haystack.len().min(span.end + context::WINDOW_AFTER);
     let stands = |text: &[u8], from: usize, to: usize, word: &str| {
         context::spellings(word).iter().any(|spelling| {
             places(text, spelling).any(|start| {
@@ -224,15 +222,18 @@ pub(crate) fn neighbours(rule: &Rule, haystack: &[u8], field: &[u8], span: Span)
             })
         })
     };
-    let any = |words: &[String]| {
+    let any = |words: &[String], window: Span| {
         words.iter().any(|word| {
-            stands(haystack, before.start, before.end, word)
-                || stands(haystack, after.start, after.end, word)
-                || (span.start <= context::WINDOW_BEFORE && stands(field, 0, field.len(), word))
+            stands(haystack, window.start, span.start, word)
+                || stands(haystack, span.end, window.end, word)
+                || (window.start == 0 && stands(field, 0, field.len(), word))
         })
     };
     let syntax = rule.syntax();
-    Neighbours { support: any(&syntax.context), explain_away: any(&syntax.negative_context) }
+    Neighbours {
+        support: any(&syntax.context, context::supporting(haystack, span)),
+        explain_away: any(&syntax.negative_context, context::explaining(haystack, span)),
+    }
 }
 
 /// Where `word` starts in `text`, ASCII case aside.

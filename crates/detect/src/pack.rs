@@ -35,7 +35,7 @@ use locate::Place;
 /// | `boundary` | what may not stand next to the whole match: `none` (default); `word`: `[A-Za-z0-9_]`; `digit`: `[0-9]`; `name`: `[A-Za-z0-9]` before it, unless a capital follows what is none, as in `myKey`; `token`: `[A-Za-z0-9_+/-]`, and `=` after it |
 /// | `keywords` | one of these must start within 128 bytes of the match's start, before or after, in any case. It counts where a name begins: `git` in `GIT_KEY` and `myGitKey`, not in `digit`. A cheap sign to look for as well as a condition |
 /// | `context` | whole words, in any case, that raise the score by 0.35, to at least 0.4, if they stand within 100 bytes before the finding or 50 after it. `_` separates words |
-/// | `negative_context` | words that lower the score by 0.35 |
+/// | `negative_context` | words that lower the score by 0.35, if they stand on the line of the finding, within 40 bytes before it or 16 after it |
 /// | `context_required` | the validator's praise counts only with a context word, and a match that cannot reach the threshold without one is none |
 /// | `validator` | a check by name: it drops the match, leaves the score or raises it to 1 |
 /// | `min_digits` | how many ASCII digits the finding must hold. A random token of 16 characters without one is rare, a name of that length in code is not |

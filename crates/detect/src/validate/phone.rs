@@ -7,6 +7,10 @@ use crate::validator::{Verdict, unknown_if};
 /// numbers of that country have.
 pub(super) fn international(bytes: &[u8]) -> Verdict {
     let Some(number) = Number::read(bytes) else { return Verdict::Invalid };
+    // `a + 593800000000`: nobody sets the sign apart and not the country.
+    if bytes.strip_prefix(b"+ ").is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) {
+        return Verdict::Invalid;
+    }
     let digits = number.digits();
     let digits = digits.strip_prefix(&[0, 0]).unwrap_or(digits);
     let fits = (1..=3).any(|length| {
@@ -55,7 +59,7 @@ pub(super) fn national(bytes: &[u8]) -> Verdict {
         count += 1;
     }
     let groups = &groups[..count];
-    let year = |&(value, digits): &(u32, usize)| digits == 4 && (1800..=2199).contains(&value);
+    let year = |&(value, digits): &(u32, usize)| digits == 4 && (1800..=2099).contains(&value);
     let part = |&(value, digits): &(u32, usize)| digits <= 2 && (1..=31).contains(&value);
     let date = match groups {
         [a, b, c, ..] if year(a) && part(b) && part(c) => true,
@@ -66,9 +70,24 @@ pub(super) fn national(bytes: &[u8]) -> Verdict {
     };
     let amount =
         groups.len() > 1 && groups[1..].iter().all(|&(value, digits)| value == 0 && digits == 3);
+    // Four groups joined by dots, none above 255: rather the address of a machine.
+    let address = groups.len() == 4
+        && bytes.iter().filter(|&&byte| byte == b'.').count() == 3
+        && groups.iter().all(|&(value, digits)| value <= 255 && digits <= 3);
+    // A day without dividers, as change logs have it.
+    let day = match groups {
+        [(value, 8)] => {
+            (1900..=2039).contains(&(value / 10_000))
+                && (1..=12).contains(&(value / 100 % 100))
+                && (1..=31).contains(&(value % 100))
+        }
+        _ => false,
+    };
+    // A ZIP code with its four more digits.
+    let zip = matches!(groups, [(_, 5), (_, 4)]) && bytes.get(5) == Some(&b'-');
     // No country writes its numbers in three groups of four; orders and vouchers are written so.
     let order = groups.len() > 2 && groups.iter().all(|&(_, digits)| digits == 4);
-    let plain = !date && !amount && !order;
+    let plain = !date && !amount && !order && !address && !day && !zip;
     unknown_if((7..=13).contains(&length) && plain && !uniform(number.digits()))
 }
 
@@ -183,6 +202,7 @@ mod tests {
                 "+210 1234567",
                 "+33 1 99 00 12",
                 "+1 1111111111",
+                "+ 593800000000",
                 "+",
                 "",
             ],
@@ -222,7 +242,16 @@ mod tests {
         all(
             national,
             Verdict::Unknown,
-            &["020 7946 0958", "(08) 5550 1234", "030/901820-12", "0490 12 34 56", "5550 4127"],
+            &[
+                "020 7946 0958",
+                "(08) 5550 1234",
+                "030/901820-12",
+                "0490 12 34 56",
+                "5550 4127",
+                "2123 4276",
+                "612.34.52.90",
+                "20181345",
+            ],
         );
         all(
             national,
@@ -237,6 +266,9 @@ mod tests {
                 "000 000 00",
                 "1234 5678 9012 34",
                 "3827-6930-8381",
+                "10.20.30.40",
+                "20180505",
+                "02110-1301",
                 "",
             ],
         );

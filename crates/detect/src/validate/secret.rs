@@ -21,17 +21,29 @@ pub(super) fn secret(bytes: &[u8]) -> Verdict {
     let number = bytes
         .iter()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'T' | b'Z'));
-    let link = bytes.windows(3).any(|window| window == b"://") || bytes.starts_with(b"arn:aws");
+    // The scope of a signature of AWS holds the id of the key, and what follows is no secret.
+    let link = bytes.windows(3).any(|window| window == b"://")
+        || bytes.starts_with(b"aws:secretsmanager:")
+        || bytes.ends_with(b"/aws4_request");
+    let digest = DIGESTS.iter().any(|name| {
+        bytes
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| matches!(rest, [b'=' | b':' | b'-', ..]))
+    });
     unknown_if(
         long_enough
             && !number
             && !link
-            && !is_alphabet(bytes)
+            && !digest
+            && !is_sequence(bytes)
             && !is_placeholder(bytes)
             && !is_name(bytes)
             && entropy(bytes) >= floor,
     )
 }
+
+/// What stands before a checksum: `sha256=…` in lists of files, `sha512-…` in lock files.
+const DIGESTS: &[&str] = &["md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake3"];
 
 /// A secret of capitals, small letters and digits: what hashes, row keys and ids, of one case, are not.
 pub(super) fn mixed_secret(bytes: &[u8]) -> Verdict {
@@ -63,7 +75,7 @@ pub(super) fn password(bytes: &[u8]) -> Verdict {
     // A call, an index, a shell or template expansion, a regular expression, a path or URL, the name of
     // a place where secrets are kept.
     let code = tag
-        || [&b"arn:aws"[..], b"vault:"].iter().any(|store| bytes.starts_with(store))
+        || bytes.starts_with(b"vault:")
         || matches!(
             bytes.first(),
             Some(b'$' | b'%' | b'{' | b'(' | b'[' | b'<' | b'&' | b'*' | b'\\' | b'^')
@@ -109,7 +121,7 @@ pub(super) fn url_credentials(bytes: &[u8]) -> Verdict {
 
 /// Whether the text stands in for a secret: documentation, templates, masks, counting keys.
 pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || has_expansion(bytes) {
+    if bytes.is_empty() || has_expansion(bytes) || bytes.starts_with(b"arn:aws") {
         return true;
     }
     let mut run = 1;
@@ -133,9 +145,17 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 /// people write `YOUR_API_KEY_HERE`, not a hundred characters of it.
 const LONG: usize = 96;
 
-/// Whether the text is the alphabet, or some of it: `abcdefghijklmnop`.
-fn is_alphabet(bytes: &[u8]) -> bool {
-    bytes.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
+/// Whether the text is the alphabet or some of it, or holds it twice or more, as the alphabets of encodings do:
+/// `abcdefghijklmnop`, `ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789`.
+///
+/// Shorter runs are no sign: people who make up a key for a test type `abcdef1234567890`.
+fn is_sequence(bytes: &[u8]) -> bool {
+    let (mut alphabets, mut run) = (0, 1);
+    for pair in bytes.windows(2) {
+        run = if pair[1] == pair[0].wrapping_add(1) { run + 1 } else { 1 };
+        alphabets += usize::from(run == 26);
+    }
+    run == bytes.len() || alphabets >= 2
 }
 
 /// Whether the text is a time stamp: `2024-05-01T12:00:00Z`.
@@ -175,13 +195,24 @@ fn is_stump(part: &[u8]) -> bool {
     part.len() <= 8 && turns.count() <= 1 && humps.count() <= part.len() / 5
 }
 
-/// Words joined by capitals, with few digits: `getUserById2`, `AmazonS3ReadOnlyAccess`.
+/// Words joined by capitals, with few digits: `getUserById2`, `AmazonS3ReadOnlyAccess`, `Ed25519PrivateKey`.
 ///
 /// Random text changes between letters and digits, and from small to capital letters, every two
 /// or three characters; words go on for longer, and have vowels.
 fn is_word(part: &[u8]) -> bool {
-    let digits = part.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let part = if digits <= 2 { &part[..part.len() - digits] } else { part };
+    let (first, last) =
+        (part.iter().position(u8::is_ascii_digit), part.iter().rposition(u8::is_ascii_digit));
+    let joined;
+    let part = match (first, last) {
+        // One number among letters: that of an algorithm, a standard or a version.
+        (Some(first), Some(last))
+            if last - first < 5 && part[first..last].iter().all(u8::is_ascii_digit) =>
+        {
+            joined = [&part[..first], &part[last + 1..]].concat();
+            &joined
+        }
+        _ => part,
+    };
     let kind = |byte: u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
     let breaks = |pair: &[u8]| {
         let ((digit, upper), (next_digit, next_upper)) = (kind(pair[0]), kind(pair[1]));
@@ -295,7 +326,7 @@ static STAND_INS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a few short words")
 });
 
-/// Words that only a stand-in contains.
+/// Words that only a stand-in contains, and texts that look random and are known to everyone.
 const WORDS: &[&str] = &[
     "changeme",
     "change_me",
@@ -325,6 +356,12 @@ const WORDS: &[&str] = &[
     "getenv",
     "example",
     "undefined",
+    // The one key that the emulator of Azure Storage takes, printed in its manual.
+    "eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50usrz6ifsufq2u",
+    // What hash functions make of nothing: MD5, SHA-1, SHA-256.
+    "d41d8cd98f00b204e9800998ecf8427e",
+    "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 ];
 
 #[cfg(test)]
@@ -388,7 +425,15 @@ mod tests {
                 "aaaaaaaabbbbbbbb",
                 "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
                 "Ctrl+Shift+P",
+                "ed25519.Ed25519PrivateKey",
+                "mlkem.MLKEM768PublicKey",
+                "PKCS12Certificate",
+                "fsOptionsOcfs2ResvLevel",
+                "sha256=wimngw9tcWGDMIVYAcVGCS7HtwFY_Fn2qz864jizZMc",
                 "abcdefghijklmnopqrstuvwxyz",
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._",
+                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "AKIDEXAMPLF/20150830/us-east-1/iam/aws4_request",
                 "",
             ],
         );
