@@ -143,6 +143,15 @@ fn the_file_has_the_documented_layout() {
     );
     assert!(bytes[81..65_536].iter().chain(&bytes[65_545..]).all(|byte| *byte == 0));
     assert_eq!(&bytes[65_536..65_545], b"OUBLROOT\x02");
+    // In either slot, it stays where it is.
+    for from in [1, 2] {
+        let before = fs::read(&path).unwrap();
+        let store = FileRootStore::open(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before);
+        store.replace(Generation::new(from), &root(from + 1, SECOND)).unwrap();
+        drop(store);
+        assert_eq!(load(&path), (from + 1, SECOND));
+    }
 }
 
 #[test]
@@ -295,6 +304,40 @@ fn a_second_process_is_refused() {
     FileRootStore::open(&path).unwrap();
 }
 
+/// Whoever overwrites what another process has prepared destroys both slots.
+#[test]
+fn a_second_process_is_refused_by_whatever_name_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("keys/root.key"), folder.path().join("aside"));
+    fs::create_dir(&aside).unwrap();
+    let (link, second, above) = (aside.join("link"), aside.join("second"), aside.join("keys"));
+    // One that makes the root, and one that finds it.
+    let store = FileRootStore::open(&path).unwrap();
+    std::os::unix::fs::symlink(path.parent().unwrap(), &above).unwrap();
+    let refused = |name: &Path| FileRootStore::open(name).unwrap_err().kind();
+    assert_eq!(refused(&above.join("root.key")), KeyTreeErrorKind::Locked);
+    store.create(&root(1, FIRST)).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    fs::hard_link(&path, &second).unwrap();
+    let names = [link, second, above.join("root.key"), path.clone()];
+    for name in &names {
+        assert_eq!(refused(name), KeyTreeErrorKind::Locked, "{}", name.display());
+    }
+    drop(store);
+    let store = FileRootStore::open(&names[1]).unwrap();
+    for name in [&names[0], &names[2], &path] {
+        assert_eq!(refused(name), KeyTreeErrorKind::Locked, "{}", name.display());
+    }
+    store.replace(Generation::new(1), &root(2, SECOND)).unwrap();
+    drop(store);
+    // A root that lies elsewhere is replaced where it lies.
+    let store = FileRootStore::open(&names[0]).unwrap();
+    assert_eq!(store.path(), fs::canonicalize(&path).unwrap());
+    store.replace(Generation::new(2), &root(3, FIRST)).unwrap();
+    drop(store);
+    assert_eq!(load(&path), (3, FIRST));
+}
+
 #[test]
 fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
     let (_folder, path) = with_root();
@@ -312,6 +355,12 @@ fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
         bent[at] ^= if at == 8 { 2 } else { 1 };
         assert_eq!(kind(&bent), KeyTreeErrorKind::Damaged, "byte {at}");
     }
+    // There never was a version 0, whatever its checksum says.
+    let mut zero = whole.clone();
+    zero[8] = 0;
+    let sum = Sha256::digest(&zero[..CHECKED_LEN]);
+    zero[CHECKED_LEN..ROOT_LEN].copy_from_slice(&sum);
+    assert_eq!(kind(&zero), KeyTreeErrorKind::Damaged);
     for at in 0..ROOT_LEN {
         assert_eq!(kind(&whole[..at]), KeyTreeErrorKind::Damaged, "cut at {at}");
     }

@@ -12,9 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
-use crate::file_root::{
-    ROOT_LEN, Slot, create_folder, encode, in_force, private, sync_folder, take_lock, void,
-};
+use crate::file_root::{ROOT_LEN, Slot, encode, in_force, private, sync_folder, take_place, void};
 use crate::page::Generation;
 use crate::root::{Root, RootStore, crash_point, place_of};
 
@@ -79,16 +77,8 @@ impl TpmRootStore {
         device: impl Into<PathBuf>,
         index: u32,
     ) -> Result<Self, KeyTreeError> {
-        let (path, device) = (path.into(), device.into());
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        create_folder(&folder).map_err(|cause| {
-            let what = format!("creating the folder of root {} failed", path.display());
-            KeyTreeError::storage(what, cause)
-        })?;
-        let lock = take_lock(&path)?;
+        let device = device.into();
+        let (path, folder, lock) = take_place(path.into())?;
         let store = Self { path, folder, index, device, tpm: Mutex::new(None), _lock: lock };
         store.erase_leftovers()?;
         Ok(store)
@@ -186,10 +176,6 @@ impl TpmRootStore {
         Ok(Some(((place, u8::try_from(slot).expect("one of two slots")), root)))
     }
 
-    fn slot_of(&self, old: Generation) -> Result<SlotPlace, KeyTreeError> {
-        place_of(old, self.in_force())
-    }
-
     fn erase_leftovers(&self) -> Result<(), KeyTreeError> {
         let Some(((place, slot), _)) = self.in_force()? else { return Ok(()) };
         self.write(&place, 1 - slot, &void()).map_err(|cause| self.failed(cause))
@@ -260,7 +246,7 @@ impl RootStore for TpmRootStore {
     }
 
     fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let (place, slot) = self.slot_of(old)?;
+        let (place, slot) = place_of(old, self.in_force())?;
         self.write(&place, 1 - slot, &encode(root)).map_err(|cause| {
             self.error(KeyTreeErrorKind::Retry, "the next key could not be written")
                 .with_source(cause)
@@ -268,7 +254,7 @@ impl RootStore for TpmRootStore {
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let (place, slot) = self.slot_of(old)?;
+        let (place, slot) = place_of(old, self.in_force())?;
         let retry = |cause| {
             self.error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
                 .with_source(cause)
