@@ -377,15 +377,14 @@ fn read_slots(path: &Path) -> io::Result<Option<[Slot; 2]>> {
 /// Takes the place of a root for this process: its path with links followed, its folder, which is made if
 /// need be, and the lock beside it.
 pub(crate) fn take_place(path: PathBuf) -> Result<(PathBuf, PathBuf, File), KeyTreeError> {
-    // The lock lies beside the root that is meant, whichever link leads to it.
-    let path = fs::canonicalize(&path).unwrap_or(path);
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
     let failed = |what: &str, cause| {
         KeyTreeError::storage(format!("{what} of root key {} failed", path.display()), cause)
     };
+    // The lock lies beside the root that is meant, whichever link leads to it.
+    let path = fs::canonicalize(&path)
+        .or_else(|_| std::path::absolute(&path))
+        .map_err(|cause| failed("finding the folder", cause))?;
+    let folder = path.parent().unwrap_or(&path).to_owned();
     create_folder(&folder).map_err(|cause| failed("creating the folder", cause))?;
     let beside = private(OpenOptions::new().write(true).create(true).truncate(false))
         .open(beside(&path, ".lock"))
@@ -505,15 +504,16 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
     for above in missing.iter().filter_map(|created| created.parent()) {
-        // The parent of a relative name is the empty path, which cannot be opened.
-        sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+        sync_folder(above)?;
     }
     Ok(())
 }
 
 #[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    crash_point();
+    Ok(())
 }
 
 /// Elsewhere a folder cannot be opened as a file, and renames are durable by themselves.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::sabotage::power_fails_at;
 use crate::{AccountTag, Hour, KeyTree, LeafAddress, MemoryPageStore, Op, testing};
 
 const FIRST: [u8; 32] = [0x5a; 32];
@@ -74,6 +75,33 @@ fn a_power_cut_at_any_point_leaves_one_root_and_no_other_key() {
         },
     );
     assert_eq!(points, 10, "each write and each wait, prepared and not");
+}
+
+/// With the first root goes everything, so its name is waited for as well, and those of its folders.
+#[test]
+fn a_first_root_whose_making_was_cut_short_is_made_by_the_next_life() {
+    let mut cuts = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/secrets/root.key");
+        power_fails_at(Some(cuts));
+        let cut = std::panic::catch_unwind(|| {
+            FileRootStore::open(&path).and_then(|store| store.create(&root(0, FIRST)))
+        });
+        power_fails_at(None);
+        let store = FileRootStore::open(&path).unwrap();
+        if store.load().unwrap().is_none() {
+            store.create(&root(0, FIRST)).unwrap();
+        }
+        drop(store);
+        assert_eq!(load(&path), (0, FIRST));
+        assert_eq!(names(&path), ["root.key", "root.key.lock"]);
+        match cut {
+            Ok(done) => break done.unwrap(),
+            Err(_) => cuts += 1,
+        }
+    }
+    assert_eq!(cuts, 6, "two folders, the bytes, their way to the disk, the name, its folder");
 }
 
 /// The two writes of a replacement, torn anywhere. Between them the disk was waited for, so the first is
@@ -376,6 +404,19 @@ fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
         assert_eq!(error.kind(), KeyTreeErrorKind::NewerVersion);
         assert_eq!(fs::read(&path).unwrap(), newer);
     }
+}
+
+#[test]
+fn only_what_is_not_there_is_taken_for_not_there() {
+    let (_folder, path) = with_root();
+    let gone = path.with_file_name("gone");
+    assert!(read_slots(&gone).unwrap().is_none() && lock_itself(&gone).unwrap().is_none());
+    erase(&gone).unwrap();
+    assert!(!is_same_file(&gone, &path).unwrap());
+    // Nothing can lie below a file, and to ask is an error of another kind.
+    let below = path.join("below");
+    assert!(read_slots(&below).is_err() && lock_itself(&below).is_err() && erase(&below).is_err());
+    assert!(is_same_file(&below, &path).is_err() && is_same_file(&path, &below).is_err());
 }
 
 #[test]

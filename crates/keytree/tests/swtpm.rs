@@ -105,7 +105,7 @@ fn keeps_the_contract_through_power_cuts() {
         }
         cuts += 1;
     }
-    assert_eq!(cuts, 7, "the file, two indices, and before and after two writes");
+    assert_eq!(cuts, 8, "the file and its folder, two indices, before and after two writes");
 
     let points = sabotage::root_store_crash_conformance(
         || tpm.open(&path("crash"), 2).unwrap(),
