@@ -59,6 +59,7 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
         };
         Pkcs11RootStore::open(folder.join("keys").join(name), &settings, PIN).unwrap()
     };
+    assert_eq!(open("contract").wrapping_keys().unwrap(), 0, "no root yet");
     testing::root_store_conformance(|| open("contract"));
 
     let points = sabotage::root_store_crash_conformance(
