@@ -95,6 +95,19 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     let store = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN);
     let error = store.and_then(|store| store.load()).unwrap_err();
     assert_eq!(error.kind(), KeyTreeErrorKind::Damaged, "its wrapping key is gone: {error}");
+    for damaged in [&newest[..newest.len() - 1], &[&newest[..], b"x"].concat()] {
+        fs::write(folder.join("keys/tree"), damaged).unwrap();
+        let error = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN).unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Damaged);
+    }
+    #[cfg(unix)]
+    {
+        // One that cannot be looked at is not one that was never made.
+        let around = folder.join("keys/around");
+        std::os::unix::fs::symlink(&around, &around).unwrap();
+        let error = Pkcs11RootStore::open(around, &settings, PIN).unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Storage);
+    }
     fs::write(folder.join("keys/tree"), &newest).unwrap();
     open("tree").load().unwrap().expect("the newest is untouched by the attempt");
     let wrong = Pkcs11RootStore::open(folder.join("keys/other"), &settings, "9999").unwrap_err();
