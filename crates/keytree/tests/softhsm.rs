@@ -51,14 +51,15 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     };
     let folder = Path::new(&conf).parent().unwrap();
     let Some(settings) = token(folder) else { return };
-    let open = |name: &str| {
+    let try_open = |name: &str| {
         let settings = Pkcs11Settings {
             module: settings.module.clone(),
             token: settings.token.clone(),
             key_label: name.to_owned(),
         };
-        Pkcs11RootStore::open(folder.join("keys").join(name), &settings, PIN).unwrap()
+        Pkcs11RootStore::open(folder.join("keys").join(name), &settings, PIN)
     };
+    let open = |name: &str| try_open(name).unwrap();
     assert_eq!(open("contract").wrapping_keys().unwrap(), 0, "no root yet");
     testing::root_store_conformance(|| open("contract"));
 
@@ -84,7 +85,7 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     tree.commit(&[Op::CreateAccount(account)]).unwrap();
     let copy = fs::read(folder.join("keys/tree")).unwrap();
     tree.commit(&[Op::PruneLeaf(account, leaf)]).unwrap();
-    let second = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN).unwrap_err();
+    let second = try_open("tree").unwrap_err();
     assert_eq!(second.kind(), KeyTreeErrorKind::Locked);
     drop(tree);
     let tree = KeyTree::open(open("tree"), Arc::clone(&pages)).unwrap();
@@ -92,12 +93,12 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     drop(tree);
     let newest = fs::read(folder.join("keys/tree")).unwrap();
     fs::write(folder.join("keys/tree"), &copy).unwrap();
-    let store = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN);
+    let store = try_open("tree");
     let error = store.and_then(|store| store.load()).unwrap_err();
     assert_eq!(error.kind(), KeyTreeErrorKind::Damaged, "its wrapping key is gone: {error}");
     for damaged in [&newest[..newest.len() - 1], &[&newest[..], b"x"].concat()] {
         fs::write(folder.join("keys/tree"), damaged).unwrap();
-        let error = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN).unwrap_err();
+        let error = try_open("tree").unwrap_err();
         assert_eq!(error.kind(), KeyTreeErrorKind::Damaged);
     }
     #[cfg(unix)]

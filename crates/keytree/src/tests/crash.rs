@@ -322,7 +322,7 @@ impl RootStore for CannotPrepare {
 #[test]
 fn a_root_that_is_not_the_trees_own_any_more_stops_it() {
     for kind in [KeyTreeErrorKind::Retry, KeyTreeErrorKind::Storage, KeyTreeErrorKind::Damaged] {
-        let roots = CannotPrepare(Arc::default(), kind);
+        let roots = Arc::new(CannotPrepare(Arc::default(), kind));
         let tree = KeyTree::open(roots, MemoryPageStore::default()).unwrap();
         let error = tree.commit(&[Op::CreateAccount(account(0))]).unwrap_err();
         if kind == KeyTreeErrorKind::Retry {
