@@ -4,11 +4,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
 
+#[path = "../crates/keytree/tests/support/softhsm.rs"]
+mod softhsm;
 mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -125,21 +127,12 @@ fn swtpm(folder: &Path) -> Option<Process> {
 #[test]
 fn the_root_in_a_security_module() {
     let folder = TempDir::new().unwrap();
-    let Some(module) = softhsm() else {
+    let Some(module) = softhsm::module() else {
         skip("no SoftHSM (`apt-get install -y softhsm2`)");
         return;
     };
-    let (conf, tokens) = (folder.path().join("softhsm2.conf"), folder.path().join("tokens"));
-    fs::create_dir(&tokens).unwrap();
-    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\n", tokens.display());
-    fs::write(&conf, text).unwrap();
-    let made = Command::new("softhsm2-util")
-        .args(["--module".as_ref(), module.as_os_str()])
-        .args(["--init-token", "--free", "--label", "bodies", "--so-pin", "5678", "--pin", "1234"])
-        .env("SOFTHSM2_CONF", &conf)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let conf = softhsm::configure(folder.path());
+    softhsm::make_token(&module, &conf, "bodies", "1234");
     let pin = folder.path().join("pin");
     fs::write(&pin, "1234\n").unwrap();
     fs::set_permissions(&pin, fs::Permissions::from_mode(0o600)).unwrap();
@@ -177,15 +170,4 @@ fn the_root_in_a_security_module() {
     fs::write(&pin, "1234\n").unwrap();
     sidecar.restart();
     sidecar.stop();
-}
-
-/// Where distributions put the library, unless the variable names it.
-fn softhsm() -> Option<PathBuf> {
-    let usual = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    ];
-    let named = std::env::var_os("OUBLIETTE_SOFTHSM").map(PathBuf::from);
-    named.into_iter().chain(usual.map(PathBuf::from)).find(|path| path.exists())
 }

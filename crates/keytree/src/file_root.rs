@@ -1,7 +1,7 @@
 //! The root key in a file of its own.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -70,6 +70,8 @@ pub struct FileRootStore {
     prepared: Mutex<Option<Generation>>,
     /// Held as long as the store lives.
     _lock: File,
+    /// The root itself, once there is one, locked as well: it may have a second name.
+    itself: Mutex<Option<File>>,
 }
 
 impl FileRootStore {
@@ -85,17 +87,9 @@ impl FileRootStore {
     /// [`Damaged`](KeyTreeErrorKind::Damaged) and [`NewerVersion`](KeyTreeErrorKind::NewerVersion) if
     /// the file is no root; then nothing is changed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyTreeError> {
-        let path = path.into();
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let failed = |what: &str, cause| {
-            KeyTreeError::storage(format!("{what} of root key {} failed", path.display()), cause)
-        };
-        create_folder(&folder).map_err(|cause| failed("creating the folder", cause))?;
-        let lock = take_lock(&path)?;
-        let store = Self { path, folder, prepared: Mutex::new(None), _lock: lock };
+        let (path, folder, lock) = take_place(path.into())?;
+        let itself = Mutex::new(lock_itself(&path)?);
+        let store = Self { path, folder, prepared: Mutex::new(None), _lock: lock, itself };
         store.erase_leftovers()?;
         Ok(store)
     }
@@ -123,11 +117,6 @@ impl FileRootStore {
             return Err(self.error(KeyTreeErrorKind::Storage, what));
         }
         in_force(slots).map(Some).map_err(|(kind, what)| self.error(kind, what))
-    }
-
-    /// The number of the slot in force, if that holds the root that the caller knows.
-    fn slot_of(&self, old: Generation) -> Result<usize, KeyTreeError> {
-        place_of(old, self.in_force())
     }
 
     /// Makes good what a crash, or an error on the way, has left undone. What is not in force is overwritten
@@ -192,15 +181,20 @@ impl RootStore for FileRootStore {
             crash_point();
             file.sync_all()?;
             crash_point();
+            #[cfg(unix)]
+            lock(&file)?;
             fs::rename(&new, &self.path)?;
             crash_point();
-            sync_folder(&self.folder)
+            sync_folder(&self.folder)?;
+            Ok(file)
         };
-        written().map_err(|cause| self.storage("cannot be created", cause))
+        let file = written().map_err(|cause| self.storage("cannot be created", cause))?;
+        *self.itself.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
     }
 
     fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let slot = self.slot_of(old)?;
+        let slot = place_of(old, self.in_force())?;
         let mut prepared = self.is_prepared();
         *prepared = None;
         let written = self.file().and_then(|mut file| {
@@ -216,7 +210,7 @@ impl RootStore for FileRootStore {
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let mut slot = self.slot_of(old)?;
+        let mut slot = place_of(old, self.in_force())?;
         let is_ready = self.is_prepared().take() == Some(root.generation())
             && matches!(
                 read_slots(&self.path).map_err(|cause| {
@@ -228,7 +222,7 @@ impl RootStore for FileRootStore {
         if !is_ready {
             self.prepare(old, root)?;
             self.is_prepared().take();
-            slot = self.slot_of(old)?;
+            slot = place_of(old, self.in_force())?;
         }
         crash_point();
         let mut file = self.file().map_err(|cause| {
@@ -380,26 +374,59 @@ fn read_slots(path: &Path) -> io::Result<Option<[Slot; 2]>> {
     Ok(Some(slots))
 }
 
-/// Locks the file beside the root for this process.
-pub(crate) fn take_lock(path: &Path) -> Result<File, KeyTreeError> {
+/// Takes the place of a root for this process: its path with links followed, its folder, which is made if
+/// need be, and the lock beside it.
+pub(crate) fn take_place(path: PathBuf) -> Result<(PathBuf, PathBuf, File), KeyTreeError> {
     let failed = |what: &str, cause| {
         KeyTreeError::storage(format!("{what} of root key {} failed", path.display()), cause)
     };
-    let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
-        .open(beside(path, ".lock"))
+    // The lock lies beside the root that is meant, whichever link leads to it.
+    let path = fs::canonicalize(&path)
+        .or_else(|_| std::path::absolute(&path))
+        .map_err(|cause| failed("finding the folder", cause))?;
+    let folder = path.parent().unwrap_or(&path).to_owned();
+    create_folder(&folder).map_err(|cause| failed("creating the folder", cause))?;
+    let beside = private(OpenOptions::new().write(true).create(true).truncate(false))
+        .open(beside(&path, ".lock"))
         .map_err(|cause| failed("opening the lock file", cause))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(KeyTreeError::new(
+    lock(&beside).map_err(|cause| not_locked(&path, cause))?;
+    Ok((path, folder, beside))
+}
+
+/// Locks the root itself, if there is one.
+#[cfg(unix)]
+fn lock_itself(path: &Path) -> Result<Option<File>, KeyTreeError> {
+    let locked = match File::open(path) {
+        Ok(file) => lock(&file).map(|()| Some(file)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause),
+    };
+    locked.map_err(|cause| not_locked(path, cause))
+}
+
+/// Elsewhere a lock keeps our own reads out as well.
+#[cfg(not(unix))]
+fn lock_itself(_: &Path) -> Result<Option<File>, KeyTreeError> {
+    Ok(None)
+}
+
+/// Locks a file as long as it is open. `WouldBlock` if somebody else has.
+fn lock(file: &File) -> io::Result<()> {
+    Ok(file.try_lock()?)
+}
+
+fn not_locked(path: &Path, cause: io::Error) -> KeyTreeError {
+    if cause.kind() == io::ErrorKind::WouldBlock {
+        return KeyTreeError::new(
             KeyTreeErrorKind::Locked,
             format!(
                 "root key {} is in use by another process; stop it or give this one a root and a \
                  catalog of its own",
                 path.display()
             ),
-        )),
-        Err(TryLockError::Error(cause)) => Err(failed("locking", cause)),
+        );
     }
+    KeyTreeError::storage(format!("locking of root key {} failed", path.display()), cause)
 }
 
 /// Overwrites a file and removes it; no file is fine.
@@ -469,7 +496,7 @@ fn is_same_file(_: &Path, _: &Path) -> io::Result<bool> {
 
 /// Creates the folder and those above it, and makes their names durable: with the first root goes
 /// everything.
-pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+fn create_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -477,15 +504,16 @@ pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
     for above in missing.iter().filter_map(|created| created.parent()) {
-        // The parent of a relative name is the empty path, which cannot be opened.
-        sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+        sync_folder(above)?;
     }
     Ok(())
 }
 
 #[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    crash_point();
+    Ok(())
 }
 
 /// Elsewhere a folder cannot be opened as a file, and renames are durable by themselves.

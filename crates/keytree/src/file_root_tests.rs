@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::sabotage::power_fails_at;
 use crate::{AccountTag, Hour, KeyTree, LeafAddress, MemoryPageStore, Op, testing};
 
 const FIRST: [u8; 32] = [0x5a; 32];
@@ -76,6 +77,33 @@ fn a_power_cut_at_any_point_leaves_one_root_and_no_other_key() {
     assert_eq!(points, 10, "each write and each wait, prepared and not");
 }
 
+/// With the first root goes everything, so its name is waited for as well, and those of its folders.
+#[test]
+fn a_first_root_whose_making_was_cut_short_is_made_by_the_next_life() {
+    let mut cuts = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/secrets/root.key");
+        power_fails_at(Some(cuts));
+        let cut = std::panic::catch_unwind(|| {
+            FileRootStore::open(&path).and_then(|store| store.create(&root(0, FIRST)))
+        });
+        power_fails_at(None);
+        let store = FileRootStore::open(&path).unwrap();
+        if store.load().unwrap().is_none() {
+            store.create(&root(0, FIRST)).unwrap();
+        }
+        drop(store);
+        assert_eq!(load(&path), (0, FIRST));
+        assert_eq!(names(&path), ["root.key", "root.key.lock"]);
+        match cut {
+            Ok(done) => break done.unwrap(),
+            Err(_) => cuts += 1,
+        }
+    }
+    assert_eq!(cuts, 6, "two folders, the bytes, their way to the disk, the name, its folder");
+}
+
 /// The two writes of a replacement, torn anywhere. Between them the disk was waited for, so the first is
 /// whole when the second begins.
 #[test]
@@ -143,6 +171,15 @@ fn the_file_has_the_documented_layout() {
     );
     assert!(bytes[81..65_536].iter().chain(&bytes[65_545..]).all(|byte| *byte == 0));
     assert_eq!(&bytes[65_536..65_545], b"OUBLROOT\x02");
+    // In either slot, it stays where it is.
+    for from in [1, 2] {
+        let before = fs::read(&path).unwrap();
+        let store = FileRootStore::open(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before);
+        store.replace(Generation::new(from), &root(from + 1, SECOND)).unwrap();
+        drop(store);
+        assert_eq!(load(&path), (from + 1, SECOND));
+    }
 }
 
 #[test]
@@ -295,6 +332,40 @@ fn a_second_process_is_refused() {
     FileRootStore::open(&path).unwrap();
 }
 
+/// Whoever overwrites what another process has prepared destroys both slots.
+#[test]
+fn a_second_process_is_refused_by_whatever_name_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("keys/root.key"), folder.path().join("aside"));
+    fs::create_dir(&aside).unwrap();
+    let (link, second, above) = (aside.join("link"), aside.join("second"), aside.join("keys"));
+    // One that makes the root, and one that finds it.
+    let store = FileRootStore::open(&path).unwrap();
+    std::os::unix::fs::symlink(path.parent().unwrap(), &above).unwrap();
+    let refused = |name: &Path| FileRootStore::open(name).unwrap_err().kind();
+    assert_eq!(refused(&above.join("root.key")), KeyTreeErrorKind::Locked);
+    store.create(&root(1, FIRST)).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    fs::hard_link(&path, &second).unwrap();
+    let names = [link, second, above.join("root.key"), path.clone()];
+    for name in &names {
+        assert_eq!(refused(name), KeyTreeErrorKind::Locked, "{}", name.display());
+    }
+    drop(store);
+    let store = FileRootStore::open(&names[1]).unwrap();
+    for name in [&names[0], &names[2], &path] {
+        assert_eq!(refused(name), KeyTreeErrorKind::Locked, "{}", name.display());
+    }
+    store.replace(Generation::new(1), &root(2, SECOND)).unwrap();
+    drop(store);
+    // A root that lies elsewhere is replaced where it lies.
+    let store = FileRootStore::open(&names[0]).unwrap();
+    assert_eq!(store.path(), fs::canonicalize(&path).unwrap());
+    store.replace(Generation::new(2), &root(3, FIRST)).unwrap();
+    drop(store);
+    assert_eq!(load(&path), (3, FIRST));
+}
+
 #[test]
 fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
     let (_folder, path) = with_root();
@@ -312,6 +383,12 @@ fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
         bent[at] ^= if at == 8 { 2 } else { 1 };
         assert_eq!(kind(&bent), KeyTreeErrorKind::Damaged, "byte {at}");
     }
+    // There never was a version 0, whatever its checksum says.
+    let mut zero = whole.clone();
+    zero[8] = 0;
+    let sum = Sha256::digest(&zero[..CHECKED_LEN]);
+    zero[CHECKED_LEN..ROOT_LEN].copy_from_slice(&sum);
+    assert_eq!(kind(&zero), KeyTreeErrorKind::Damaged);
     for at in 0..ROOT_LEN {
         assert_eq!(kind(&whole[..at]), KeyTreeErrorKind::Damaged, "cut at {at}");
     }
@@ -327,6 +404,19 @@ fn damage_is_noticed_at_every_byte_and_repaired_by_nobody() {
         assert_eq!(error.kind(), KeyTreeErrorKind::NewerVersion);
         assert_eq!(fs::read(&path).unwrap(), newer);
     }
+}
+
+#[test]
+fn only_what_is_not_there_is_taken_for_not_there() {
+    let (_folder, path) = with_root();
+    let gone = path.with_file_name("gone");
+    assert!(read_slots(&gone).unwrap().is_none() && lock_itself(&gone).unwrap().is_none());
+    erase(&gone).unwrap();
+    assert!(!is_same_file(&gone, &path).unwrap());
+    // Nothing can lie below a file, and to ask is an error of another kind.
+    let below = path.join("below");
+    assert!(read_slots(&below).is_err() && lock_itself(&below).is_err() && erase(&below).is_err());
+    assert!(is_same_file(&below, &path).is_err() && is_same_file(&path, &below).is_err());
 }
 
 #[test]

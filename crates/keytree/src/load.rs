@@ -134,7 +134,9 @@ impl Loader<'_> {
     ) -> Result<Node, KeyTreeError> {
         let bytes = self.pages.read(id, generation)?.ok_or_else(|| {
             KeyTreeError::damaged(format!(
-                "key page {id} of generation {generation} is missing; restore the newest catalog"
+                "key page {id} of generation {generation} is missing; put back a catalog of this \
+                 generation if there is one, or begin anew and forget every body stored so far \
+                 (`oubliette keys begin-anew`)"
             ))
         })?;
         let fits = self.reached.insert((id, generation));

@@ -144,8 +144,9 @@ pub(crate) fn open(
 ) -> Result<Opened, KeyTreeError> {
     let damaged = || {
         KeyTreeError::damaged(format!(
-            "key page {id} of generation {generation} does not open under its key; \
-             restore the catalog's newest backup together with the root it belongs to"
+            "key page {id} of generation {generation} does not open under its key; put back a catalog \
+             of this generation if there is one, or begin anew and forget every body stored so far \
+             (`oubliette keys begin-anew`)"
         ))
     };
     let [version, level, ..] = *page else { return Err(damaged()) };

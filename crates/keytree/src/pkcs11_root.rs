@@ -16,7 +16,7 @@ use cryptoki::types::AuthPin;
 use zeroize::Zeroizing;
 
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
-use crate::file_root::{beside, create_folder, private, sync_folder, take_lock};
+use crate::file_root::{beside, private, sync_folder, take_place};
 use crate::key::RootKey;
 use crate::page::Generation;
 use crate::root::{Root, RootStore, crash_point, place_of};
@@ -79,18 +79,7 @@ impl Pkcs11RootStore {
         settings: &Pkcs11Settings,
         pin: &str,
     ) -> Result<Self, KeyTreeError> {
-        let path = path.into();
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        create_folder(&folder).map_err(|cause| {
-            KeyTreeError::storage(
-                format!("creating the folder of root {} failed", path.display()),
-                cause,
-            )
-        })?;
-        let lock = take_lock(&path)?;
+        let (path, folder, lock) = take_place(path.into())?;
         let session = log_in(settings, pin).map_err(|cause| {
             KeyTreeError::new(
                 KeyTreeErrorKind::Storage,

@@ -12,9 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{KeyTreeError, KeyTreeErrorKind};
-use crate::file_root::{
-    ROOT_LEN, Slot, create_folder, encode, in_force, private, sync_folder, take_lock, void,
-};
+use crate::file_root::{ROOT_LEN, Slot, encode, in_force, private, sync_folder, take_place, void};
 use crate::page::Generation;
 use crate::root::{Root, RootStore, crash_point, place_of};
 
@@ -79,16 +77,8 @@ impl TpmRootStore {
         device: impl Into<PathBuf>,
         index: u32,
     ) -> Result<Self, KeyTreeError> {
-        let (path, device) = (path.into(), device.into());
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        create_folder(&folder).map_err(|cause| {
-            let what = format!("creating the folder of root {} failed", path.display());
-            KeyTreeError::storage(what, cause)
-        })?;
-        let lock = take_lock(&path)?;
+        let device = device.into();
+        let (path, folder, lock) = take_place(path.into())?;
         let store = Self { path, folder, index, device, tpm: Mutex::new(None), _lock: lock };
         store.erase_leftovers()?;
         Ok(store)
@@ -186,10 +176,6 @@ impl TpmRootStore {
         Ok(Some(((place, u8::try_from(slot).expect("one of two slots")), root)))
     }
 
-    fn slot_of(&self, old: Generation) -> Result<SlotPlace, KeyTreeError> {
-        place_of(old, self.in_force())
-    }
-
     fn erase_leftovers(&self) -> Result<(), KeyTreeError> {
         let Some(((place, slot), _)) = self.in_force()? else { return Ok(()) };
         self.write(&place, 1 - slot, &void()).map_err(|cause| self.failed(cause))
@@ -260,7 +246,7 @@ impl RootStore for TpmRootStore {
     }
 
     fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let (place, slot) = self.slot_of(old)?;
+        let (place, slot) = place_of(old, self.in_force())?;
         self.write(&place, 1 - slot, &encode(root)).map_err(|cause| {
             self.error(KeyTreeErrorKind::Retry, "the next key could not be written")
                 .with_source(cause)
@@ -268,7 +254,7 @@ impl RootStore for TpmRootStore {
     }
 
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
-        let (place, slot) = self.slot_of(old)?;
+        let (place, slot) = place_of(old, self.in_force())?;
         let retry = |cause| {
             self.error(KeyTreeErrorKind::Retry, "cannot be read before it is replaced")
                 .with_source(cause)
@@ -494,3 +480,95 @@ const WAITS: [Duration; 6] = [
     Duration::from_secs(5),
     Duration::ZERO,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives what it is told to in pieces, as a socket does, and then nothing more.
+    #[derive(Default)]
+    struct Told {
+        pieces: std::collections::VecDeque<Vec<u8>>,
+        commands: usize,
+    }
+
+    impl Read for Told {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let piece = self.pieces.pop_front().unwrap_or_default();
+            into[..piece.len()].copy_from_slice(&piece);
+            Ok(piece.len())
+        }
+    }
+
+    impl Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.commands += 1;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn answer(code: u32, body: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(HEADER_LEN + body.len()).unwrap();
+        [&SESSIONS.to_be_bytes()[..], &len.to_be_bytes(), &code.to_be_bytes(), body].concat()
+    }
+
+    /// What comes of these pieces, and how often the command was sent.
+    fn exchanged(pieces: &[&[u8]]) -> (io::Result<Vec<u8>>, usize) {
+        let pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
+        let mut device = Told { pieces, commands: 0 };
+        let answer = exchange(&mut device, b"a command").map(|body| body.to_vec());
+        (answer, device.commands)
+    }
+
+    #[test]
+    fn an_answer_is_read_whole_however_it_comes() {
+        // So long that both bytes of its length count.
+        let body: Vec<u8> = (0..=255).cycle().take(700).collect();
+        let whole = answer(0, &body);
+        for at in 1..whole.len() {
+            let (got, sent) = exchanged(&[&whole[..at], &whole[at..]]);
+            assert_eq!((got.unwrap(), sent), (body.clone(), 1), "in two pieces, at {at}");
+            let (cut, _) = exchanged(&[&whole[..at]]);
+            assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "cut at {at}");
+        }
+        assert_eq!(exchanged(&[&answer(0, b"")]).0.unwrap(), b"");
+        for len in [0_u32, 9, 5000, u32::MAX] {
+            let mut wrong = whole.clone();
+            wrong[2..6].copy_from_slice(&len.to_be_bytes());
+            let error = exchanged(&[&wrong]).0.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_chip_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
+        let done = answer(0, b"done");
+        for later in LATER {
+            let (got, sent) = exchanged(&[&answer(later, b""), &answer(later, b""), &done]);
+            assert_eq!((got.unwrap(), sent), (b"done".to_vec(), 3), "{later:#x}");
+        }
+        for refusal in [NV_DEFINED, 0x18b, 1 << 24, 0x923] {
+            let (got, sent) = exchanged(&[&answer(refusal, b""), &done]);
+            let error = got.unwrap_err();
+            assert_eq!((error.kind(), sent), (io::ErrorKind::InvalidData, 1), "{refusal:#x}");
+            assert!(error.to_string().contains(&format!("{refusal:#05x}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_known_whichever_handle_it_is_about() {
+        let code = |code| Refusal::of(&io::Error::new(io::ErrorKind::InvalidData, Refusal(code)));
+        // Of format zero, and of format one about a handle and about a parameter.
+        assert_eq!(code(NV_DEFINED), Some(NV_DEFINED));
+        for about in [0x08b, 0x18b, 0x28b, 0x1cb] {
+            assert_eq!(code(about), Some(NO_SUCH_INDEX), "{about:#x}");
+        }
+        assert_ne!(code(0x18e), Some(NO_SUCH_INDEX));
+        assert_eq!(Refusal::of(&io::Error::other("something else")), None);
+        assert_eq!(Refusal::of(&io::ErrorKind::NotFound.into()), None);
+    }
+}

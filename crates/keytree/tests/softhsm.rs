@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a test that was skipped says so")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -14,22 +14,14 @@ use oubliette_keytree::{
     Pkcs11Settings, RootStore, sabotage, testing,
 };
 
-const PIN: &str = "1234";
+#[path = "support/softhsm.rs"]
+mod softhsm;
 
-/// Where distributions put the library, unless the variable names it.
-fn module() -> Option<PathBuf> {
-    let usual = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    ];
-    let named = std::env::var_os("OUBLIETTE_SOFTHSM").map(PathBuf::from);
-    named.into_iter().chain(usual.map(PathBuf::from)).find(|path| path.exists())
-}
+const PIN: &str = "1234";
 
 /// A fresh token in the folder. `None`, with a notice, where there is no SoftHSM.
 fn token(folder: &Path) -> Option<Pkcs11Settings> {
-    let Some(module) = module() else {
+    let Some(module) = softhsm::module() else {
         println!("skipped: no SoftHSM (`apt-get install -y softhsm2`)");
         if let Some(file) = std::env::var_os("OUBLIETTE_SKIPPED") {
             use std::io::Write as _;
@@ -38,13 +30,7 @@ fn token(folder: &Path) -> Option<Pkcs11Settings> {
         }
         return None;
     };
-    let made = Command::new("softhsm2-util")
-        .args(["--module".as_ref(), module.as_os_str()])
-        .args(["--init-token", "--free", "--label", "oubliette", "--so-pin", "5678", "--pin", PIN])
-        .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    softhsm::make_token(&module, &folder.join("softhsm2.conf"), "oubliette", PIN);
     Some(Pkcs11Settings { module, token: "oubliette".into(), key_label: "root".into() })
 }
 
@@ -54,12 +40,7 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     let Ok(conf) = std::env::var("SOFTHSM2_CONF") else {
         // In a process of its own, since a test may not change its own environment.
         let folder = tempfile::tempdir().unwrap();
-        let tokens = folder.path().join("tokens");
-        fs::create_dir(&tokens).unwrap();
-        let conf = folder.path().join("softhsm2.conf");
-        let text =
-            format!("directories.tokendir = {}\nobjectstore.backend = file\n", tokens.display());
-        fs::write(&conf, text).unwrap();
+        let conf = softhsm::configure(folder.path());
         let again = Command::new(std::env::current_exe().unwrap())
             .args(["--nocapture", "--test-threads=1"])
             .env("SOFTHSM2_CONF", &conf)
@@ -70,14 +51,16 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     };
     let folder = Path::new(&conf).parent().unwrap();
     let Some(settings) = token(folder) else { return };
-    let open = |name: &str| {
+    let try_open = |name: &str| {
         let settings = Pkcs11Settings {
             module: settings.module.clone(),
             token: settings.token.clone(),
             key_label: name.to_owned(),
         };
-        Pkcs11RootStore::open(folder.join("keys").join(name), &settings, PIN).unwrap()
+        Pkcs11RootStore::open(folder.join("keys").join(name), &settings, PIN)
     };
+    let open = |name: &str| try_open(name).unwrap();
+    assert_eq!(open("contract").wrapping_keys().unwrap(), 0, "no root yet");
     testing::root_store_conformance(|| open("contract"));
 
     let points = sabotage::root_store_crash_conformance(
@@ -102,7 +85,7 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     tree.commit(&[Op::CreateAccount(account)]).unwrap();
     let copy = fs::read(folder.join("keys/tree")).unwrap();
     tree.commit(&[Op::PruneLeaf(account, leaf)]).unwrap();
-    let second = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN).unwrap_err();
+    let second = try_open("tree").unwrap_err();
     assert_eq!(second.kind(), KeyTreeErrorKind::Locked);
     drop(tree);
     let tree = KeyTree::open(open("tree"), Arc::clone(&pages)).unwrap();
@@ -110,9 +93,22 @@ fn keeps_the_contract_through_power_cuts_and_under_a_tree() {
     drop(tree);
     let newest = fs::read(folder.join("keys/tree")).unwrap();
     fs::write(folder.join("keys/tree"), &copy).unwrap();
-    let store = Pkcs11RootStore::open(folder.join("keys/tree"), &settings, PIN);
+    let store = try_open("tree");
     let error = store.and_then(|store| store.load()).unwrap_err();
     assert_eq!(error.kind(), KeyTreeErrorKind::Damaged, "its wrapping key is gone: {error}");
+    for damaged in [&newest[..newest.len() - 1], &[&newest[..], b"x"].concat()] {
+        fs::write(folder.join("keys/tree"), damaged).unwrap();
+        let error = try_open("tree").unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Damaged);
+    }
+    #[cfg(unix)]
+    {
+        // One that cannot be looked at is not one that was never made.
+        let around = folder.join("keys/around");
+        std::os::unix::fs::symlink(&around, &around).unwrap();
+        let error = Pkcs11RootStore::open(around, &settings, PIN).unwrap_err();
+        assert_eq!(error.kind(), KeyTreeErrorKind::Storage);
+    }
     fs::write(folder.join("keys/tree"), &newest).unwrap();
     open("tree").load().unwrap().expect("the newest is untouched by the attempt");
     let wrong = Pkcs11RootStore::open(folder.join("keys/other"), &settings, "9999").unwrap_err();

@@ -105,7 +105,7 @@ fn keeps_the_contract_through_power_cuts() {
         }
         cuts += 1;
     }
-    assert_eq!(cuts, 7, "the file, two indices, and before and after two writes");
+    assert_eq!(cuts, 8, "the file and its folder, two indices, before and after two writes");
 
     let points = sabotage::root_store_crash_conformance(
         || tpm.open(&path("crash"), 2).unwrap(),
@@ -155,6 +155,13 @@ fn the_root_is_in_the_chip_and_nowhere_else() {
     assert_eq!(error.kind(), KeyTreeErrorKind::Storage);
     assert!(error.to_string().contains("check that it is there"), "{error}");
     let tpm = Tpm::start(folder.path()).unwrap();
+    // Whoever has the root meanwhile goes on, over a new connection.
+    let store = tpm.open(&path, 0).unwrap();
+    drop(tpm);
+    assert_eq!(store.load().unwrap_err().kind(), KeyTreeErrorKind::Storage);
+    let tpm = Tpm::start(folder.path()).unwrap();
+    assert_eq!(store.load().unwrap().unwrap().generation(), status.generation);
+    drop(store);
     let tree = KeyTree::open(tpm.open(&path, 0).unwrap(), Arc::clone(&pages)).unwrap();
     assert_eq!(tree.status().unwrap(), status);
     assert!(tree.derive_leaf(account, leaf(4)).unwrap().is_none());
@@ -167,8 +174,16 @@ fn the_root_is_in_the_chip_and_nowhere_else() {
     fs::write(&path, &other).unwrap();
     let error = tpm.open(&path, 0).unwrap_err();
     assert_eq!(error.kind(), KeyTreeErrorKind::Storage, "{error}");
-    fs::write(&path, &file[..file.len() - 1]).unwrap();
-    assert_eq!(tpm.open(&path, 0).unwrap_err().kind(), KeyTreeErrorKind::Damaged);
+    // Cut short, too long, and with a first index that leaves no room for a second.
+    let no_room = [&file[..9], &[0xff; 4], &file[13..]].concat();
+    for damaged in [&file[..file.len() - 1], &[&file[..], b"x"].concat(), &no_room] {
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(tpm.open(&path, 0).unwrap_err().kind(), KeyTreeErrorKind::Damaged);
+    }
+    // One that cannot be looked at is not one that was never made.
+    let around = folder.path().join("around");
+    std::os::unix::fs::symlink(&around, &around).unwrap();
+    assert_eq!(tpm.open(&around, 0).unwrap_err().kind(), KeyTreeErrorKind::Storage);
     fs::write(&path, &file).unwrap();
     assert!(tpm.open(&path, 0).unwrap().load().unwrap().is_some());
     drop(tpm);

@@ -81,4 +81,23 @@ mod tests {
         assert!(buffer.iter().all(|&byte| byte == 1));
         assert_eq!(Wiped::from(vec![1, 2]).take(), [1, 2]);
     }
+    /// Looked at from outside, where the buffer was.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_was_dropped_is_not_in_memory() {
+        use std::os::unix::fs::FileExt;
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let mut seen = [0; 1000];
+        let mut buffer = Wiped::with_capacity(seen.len());
+        buffer.extend((0..seen.len()).map(|n| u8::try_from(n % 251).unwrap() | 1));
+        let at = u64::try_from(buffer.as_ptr().addr()).unwrap();
+        // What lies beyond the length was plaintext, too.
+        buffer.truncate(10);
+        memory.read_exact_at(&mut seen, at).unwrap();
+        assert!(seen.iter().all(|byte| *byte != 0), "it is seen while it is there");
+        drop(buffer);
+        memory.read_exact_at(&mut seen, at).unwrap();
+        // The allocator writes over the first bytes of what it was given back.
+        assert!(seen[64..].iter().all(|byte| *byte == 0));
+    }
 }

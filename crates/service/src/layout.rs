@@ -1,6 +1,7 @@
 //! Where things lie on disk, and what can be set.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use oubliette_catalog::{AuditEvent, Catalog, MAX_PAGE, SqliteCatalog};
 use oubliette_detect::{Limits, Pack};
 #[cfg(unix)]
 use oubliette_keytree::TpmRootStore;
-use oubliette_keytree::{FileRootStore, KeyTree, RootStore};
+use oubliette_keytree::{FileRootStore, Generation, KeyTree, KeyTreeError, Root, RootStore};
 use oubliette_store::{FileStore, FolderStore, ObjectStore, S3Settings, S3Store, SpoolLimits};
 use oubliette_translog::{Log, LogKey};
 
@@ -248,7 +249,7 @@ impl Layout {
             }
         }
         let pages = catalog.pages()?;
-        let begun = tokio::task::spawn_blocking(move || KeyTree::begin_anew(&*root, &pages));
+        let begun = tokio::task::spawn_blocking(move || KeyTree::begin_anew(&root, &pages));
         let generation = begun.await.map_err(failed)??.number();
         let accounts = marked.len() as u64;
         // There is no tree left, so none is to be erased.
@@ -346,7 +347,38 @@ impl Layout {
         Ok((catalog, tree, service_key, log))
     }
 
-    fn open_root(&self) -> Result<Arc<dyn RootStore>> {
+    /// The root, and with it both locks: its own, and that of the data folder. A copy of the root has a lock
+    /// of its own, and must not lead a second process to the same pages.
+    fn open_root(&self) -> Result<LockedRoot> {
+        let root = self.open_root_store()?;
+        Ok(LockedRoot { root, _data: self.lock_data()? })
+    }
+
+    fn lock_data(&self) -> Result<File> {
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.data_dir.join("lock"))
+            .and_then(|file| {
+                file.try_lock()?;
+                Ok(file)
+            });
+        lock.map_err(|cause| {
+            let folder = self.data_dir.display();
+            let message = if cause.kind() == io::ErrorKind::WouldBlock {
+                format!(
+                    "data folder {folder} is in use by another process; stop it or give this one a \
+                     data folder and a root key of its own"
+                )
+            } else {
+                format!("data folder {folder} cannot be locked: check its path and permissions")
+            };
+            ServiceError::configuration(message).with_source(cause)
+        })
+    }
+
+    fn open_root_store(&self) -> Result<Arc<dyn RootStore>> {
         match &self.root {
             RootLayout::File => Ok(Arc::new(FileRootStore::open(&self.root_file)?)),
             #[cfg(unix)]
@@ -393,6 +425,30 @@ impl Layout {
         let generation = tree.status()?.generation.number();
         Log::open(folder, LogKey::from_seed(&seed), generation)
             .map_err(|cause| ServiceError::configuration(cause.to_string()).with_source(cause))
+    }
+}
+
+/// A root store that holds the lock of the data folder as well, as long as the key tree lives.
+struct LockedRoot {
+    root: Arc<dyn RootStore>,
+    _data: File,
+}
+
+impl RootStore for LockedRoot {
+    fn load(&self) -> std::result::Result<Option<Root>, KeyTreeError> {
+        self.root.load()
+    }
+
+    fn create(&self, root: &Root) -> std::result::Result<(), KeyTreeError> {
+        self.root.create(root)
+    }
+
+    fn prepare(&self, old: Generation, root: &Root) -> std::result::Result<(), KeyTreeError> {
+        self.root.prepare(old, root)
+    }
+
+    fn replace(&self, old: Generation, root: &Root) -> std::result::Result<(), KeyTreeError> {
+        self.root.replace(old, root)
     }
 }
 

@@ -10,6 +10,7 @@ mod bench;
 mod cache;
 mod dictionary;
 mod fuzz;
+mod mutants;
 mod prerequisite;
 mod process;
 mod sdk;
@@ -46,6 +47,7 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     BenchSmoke(bench::Arguments),
     Thief(thief::Arguments),
+    Mutants(mutants::Arguments),
     TrainDictionary(dictionary::Arguments),
 }
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::BenchSmoke(arguments) => bench::run(&arguments),
         Chore::Thief(arguments) => thief::run(&arguments),
+        Chore::Mutants(arguments) => mutants::run(&arguments),
         Chore::TrainDictionary(arguments) => dictionary::run(&arguments),
     };
     match outcome {

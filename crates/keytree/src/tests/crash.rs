@@ -120,8 +120,12 @@ impl World {
     }
 
     fn remember(&self, root: &Root) {
-        let key = *root.key().expose_secret();
-        self.roots_ever.lock().unwrap().push((root.generation(), key));
+        let root = (root.generation(), *root.key().expose_secret());
+        let mut ever = self.roots_ever.lock().unwrap();
+        // It is prepared, and then put in force.
+        if ever.last() != Some(&root) {
+            ever.push(root);
+        }
     }
 
     fn power_on(&self) {
@@ -187,6 +191,11 @@ impl RootStore for Roots {
         self.0.writing(|| {}, || self.0.roots.create(root))
     }
 
+    fn prepare(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
+        self.0.remember(root);
+        self.0.writing(|| {}, || self.0.roots.prepare(old, root))
+    }
+
     fn replace(&self, old: Generation, root: &Root) -> Result<(), KeyTreeError> {
         self.0.remember(root);
         self.0.writing(|| {}, || self.0.roots.replace(old, root))
@@ -218,6 +227,7 @@ fn survive(batches: &[Vec<Op>], after: usize, fault: Fault) {
                 Err(error) => {
                     if !world.is_dark() {
                         assert_eq!(error.kind(), KeyTreeErrorKind::Poisoned);
+                        assert!(!matches!(fault, Fault::FailBefore), "it may be tried again");
                         assert_all_refuse(&tree);
                     }
                     drop(tree);
@@ -280,10 +290,47 @@ fn a_history() -> Vec<Vec<Op>> {
 #[test]
 fn a_fault_at_any_step_leaves_one_generation_or_the_next() {
     let history = a_history();
-    // One call to create the root, three for each commit, one more that never comes.
-    for after in 0..=3 * history.len() + 1 {
+    // One call to create the root, four for each commit, one more that never comes.
+    for after in 0..=4 * history.len() + 1 {
         for fault in FAULTS {
             survive(&history, after, fault);
+        }
+    }
+}
+
+/// A root store that cannot prepare, for one reason or another.
+struct CannotPrepare(Arc<MemoryRootStore>, KeyTreeErrorKind);
+
+impl RootStore for CannotPrepare {
+    fn load(&self) -> Result<Option<Root>, KeyTreeError> {
+        self.0.load()
+    }
+
+    fn create(&self, root: &Root) -> Result<(), KeyTreeError> {
+        self.0.create(root)
+    }
+
+    fn prepare(&self, _: Generation, _: &Root) -> Result<(), KeyTreeError> {
+        Err(KeyTreeError::new(self.1, "not now"))
+    }
+
+    fn replace(&self, _: Generation, _: &Root) -> Result<(), KeyTreeError> {
+        panic!("what could not be prepared is not put in force");
+    }
+}
+
+#[test]
+fn a_root_that_is_not_the_trees_own_any_more_stops_it() {
+    for kind in [KeyTreeErrorKind::Retry, KeyTreeErrorKind::Storage, KeyTreeErrorKind::Damaged] {
+        let roots = Arc::new(CannotPrepare(Arc::default(), kind));
+        let tree = KeyTree::open(roots, MemoryPageStore::default()).unwrap();
+        let error = tree.commit(&[Op::CreateAccount(account(0))]).unwrap_err();
+        if kind == KeyTreeErrorKind::Retry {
+            assert_eq!(error.kind(), kind, "the root is in force still");
+            assert!(!tree.has_account(account(0)).unwrap());
+        } else {
+            assert_eq!(error.kind(), KeyTreeErrorKind::Poisoned);
+            assert_all_refuse(&tree);
         }
     }
 }
@@ -294,7 +341,7 @@ proptest! {
     #[test]
     fn a_fault_anywhere_in_any_history(
         batches in prop::collection::vec(a_batch(), 1..8),
-        after in 0usize..24,
+        after in 0usize..32,
         fault in prop::sample::select(FAULTS.to_vec()),
     ) {
         let mut all = vec![vec![Op::CreateAccount(account(0))], vec![Op::CreateAccount(account(1))]];

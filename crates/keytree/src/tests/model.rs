@@ -1,7 +1,7 @@
 //! The tree against a model so simple that it is plainly right: a list of living addresses for
 //! each account, and every key derived from the account's first node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -224,6 +224,11 @@ proptest! {
         ops.extend(pruned.iter().map(|sequence| Op::PruneLeaf(tag, leaf(2, 1, *sequence))));
         tree.commit(&ops).unwrap();
         let mut lease = tree.lease(tag, hour(2), 1).unwrap().unwrap();
+        let gone: HashSet<_> = ops[1..].iter().filter_map(|op| match op {
+            Op::PruneLeaf(_, leaf) if (leaf.hour(), leaf.lease()) == (hour(2), 1) => Some(leaf),
+            _ => None,
+        }).collect();
+        prop_assert_eq!(lease.remaining() as usize, (1 << 24) - gone.len(), "up to the last");
         let lives = |sequence: &u32| key_of(&tree, tag, leaf(2, 1, *sequence)).is_some();
         for sequence in (0..1000).filter(lives).take(take) {
             let left = lease.remaining();

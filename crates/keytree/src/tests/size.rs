@@ -68,3 +68,20 @@ fn with_many_accounts_a_shred_still_writes_kilobytes() {
     let tree = KeyTree::open(roots, pages).unwrap();
     assert_eq!(key_of(&tree, account(8), leaf(1, 2, 3)), key);
 }
+
+/// Otherwise each of them would keep a page of its own for the little that is left.
+#[test]
+fn pages_that_have_become_small_are_put_together() {
+    let (tree, _, pages) = in_memory();
+    let all: Vec<_> = (0..6_000).map(account).collect();
+    tree.commit(&all.iter().map(|tag| Op::CreateAccount(*tag)).collect::<Vec<_>>()).unwrap();
+    let before = tree.status().unwrap();
+    assert!(before.pages > 40, "{before:?}");
+    let left = all.iter().enumerate().filter(|(n, _)| n % 40 != 0);
+    tree.commit(&left.map(|(_, tag)| Op::PruneAccount(*tag)).collect::<Vec<_>>()).unwrap();
+    let after = tree.status().unwrap();
+    assert_eq!((after.accounts, after.entries), (150, 150));
+    // Two neighbours hold more than three quarters of a page, or they would be one.
+    assert!(after.pages <= 5, "{after:?}");
+    assert_eq!(pages.list().unwrap().len() as u64, after.pages);
+}

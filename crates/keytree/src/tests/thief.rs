@@ -51,7 +51,7 @@ fn a_step() -> impl Strategy<Value = Step> {
             .prop_map(|(of, hour, leaves, anew)| Step::Write { of, hour, leaves, anew }),
         4 => (0usize..12).prop_map(Step::ShredGiven),
         1 => Just(Step::Restart),
-        2 => (0usize..4, prop::sample::select(FAULTS.to_vec())).prop_map(|(n, f)| Step::Arm(n, f)),
+        2 => (0usize..5, prop::sample::select(FAULTS.to_vec())).prop_map(|(n, f)| Step::Arm(n, f)),
     ]
 }
 

@@ -156,6 +156,26 @@ async fn a_folder_in_use_and_a_newer_catalog_are_named() {
     assert_eq!(twice.kind(), ServiceErrorKind::Configuration);
     assert!(twice.to_string().contains("in use by another process"), "{twice}");
 
+    // A copy of the keys has a lock of its own, and would lead to the same pages, rows and log.
+    let copied = |name: &str| {
+        let (from, to) = (world.folder.path().join("keys"), world.folder.path().join(name));
+        fs::create_dir(&to).unwrap();
+        for file in ["root.key", "service.key", "log.key"] {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        let data = layout(world.folder.path()).data_dir;
+        oubliette_service::Layout::new(data, to)
+    };
+    let clock = Arc::clone(&world.clock);
+    let twice = copied("copy").components(Options::default(), clock).await.unwrap_err();
+    let anew = copied("other").begin_anew(&operator()).await.unwrap_err();
+    for refused in [twice, anew] {
+        assert_eq!(refused.kind(), ServiceErrorKind::Configuration);
+        assert!(refused.to_string().starts_with("data folder"), "{refused}");
+        assert!(refused.to_string().contains("in use by another process"), "{refused}");
+    }
+    world.service.create_account(&operator(), &account("acme")).await.unwrap();
+
     let World { folder, clock, service } = world;
     let _ = service.close(Duration::from_secs(10)).await.unwrap();
     drop(service);

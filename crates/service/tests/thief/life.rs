@@ -301,7 +301,12 @@ impl Life {
         self.told.crashes += 1;
         self.memory.power_on();
         drop(self.service.take());
-        let fresh = start(self.folder.path(), &self.memory, &self.clock, self.broken).await;
+        let mut fresh = start(self.folder.path(), &self.memory, &self.clock, self.broken).await;
+        // The life before may let go of its root a moment before it lets go of its spool.
+        while fresh.as_ref().is_err_and(|error| error.to_string().contains("used by another")) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            fresh = start(self.folder.path(), &self.memory, &self.clock, self.broken).await;
+        }
         self.service = Some(fresh.map_err(|error| Over::DoesNotStart(error.to_string()))?);
         for which in 0..ACCOUNTS {
             let known = self.service().account(&operator(), &self.accounts[which]).await;
