@@ -1,5 +1,6 @@
 //! `durable/N`: N clients seal bodies and append them to the spool, which uploads meanwhile.
-//! `capture/N`: the same through the whole service, with a row for each, redaction off and on.
+//! `capture/N`: the same through the whole service, with a row for each, redaction off and on. What has
+//! two lengths is exchanges of a request and a response.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,8 +28,22 @@ const BODIES: u64 = 64;
 /// Lengths of bodies: a short chat, one with some history or a document in it, and an agent at work.
 const LENGTHS: [(&str, usize); 3] = [("4k", 4 << 10), ("32k", 32 << 10), ("128k", 128 << 10)];
 
+/// What is captured: a request alone, or with its response, as a gateway hands exchanges in.
+type Texts = (String, Option<String>);
+
 fn texts(len: usize, density: Density) -> Vec<String> {
     (0..BODIES).map(|seed| chat_request_of(len, density, seed).0).collect()
+}
+
+fn alone(len: usize, density: Density) -> Vec<Texts> {
+    texts(len, density).into_iter().map(|request| (request, None)).collect()
+}
+
+/// A conversation that has gone on for a while, and what the model says to it.
+fn exchanges() -> Vec<Texts> {
+    let requests = texts(32 << 10, Density::Typical).into_iter();
+    let responses = (0..BODIES).map(|seed| chat_request_of(4 << 10, Density::Typical, 64 + seed).0);
+    requests.zip(responses.map(Some)).collect()
 }
 
 thread_local!(static SEALER: std::cell::RefCell<Sealer> = std::cell::RefCell::new(Sealer::new()));
@@ -42,7 +57,8 @@ pub(crate) fn durable(criterion: &mut Criterion) {
         let bodies: Arc<Vec<_>> = Arc::new(texts.iter().map(|text| redacted(text)).collect());
         for count in [1_u32, 16, 256] {
             let dir = tempfile::tempdir().expect("a folder");
-            let bound = lower_bound(&mut group, name, count, dir.path(), &texts);
+            let plain: Vec<_> = texts.iter().map(|text| (text.clone(), None)).collect();
+            let bound = lower_bound(&mut group, name, count, dir.path(), &plain);
 
             let mut begun = None;
             let (mut run, mut next) = (Run::default(), 1);
@@ -84,7 +100,7 @@ pub(crate) fn durable(criterion: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-fn lower_bound(group: &mut Group<'_>, name: &str, count: u32, dir: &Path, texts: &[String]) -> Run {
+fn lower_bound(group: &mut Group<'_>, name: &str, count: u32, dir: &Path, texts: &[Texts]) -> Run {
     let mut plain = Bound::new(dir);
     let mut run = Run::default();
     group.throughput(Throughput::Elements(count.into()));
@@ -94,7 +110,10 @@ fn lower_bound(group: &mut Group<'_>, name: &str, count: u32, dir: &Path, texts:
             run.add(Run::of(bodies, || {
                 let mut texts = texts.iter().cycle();
                 for _ in 0..times {
-                    texts.by_ref().take(count as usize).for_each(|text| plain.add(text.as_bytes()));
+                    for (request, response) in texts.by_ref().take(count as usize) {
+                        plain.add(request.as_bytes());
+                        response.iter().for_each(|response| plain.add(response.as_bytes()));
+                    }
                     plain.sync();
                 }
                 Vec::new()
@@ -158,8 +177,9 @@ pub(crate) fn capture(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10).measurement_time(Duration::from_secs(4));
-    for (name, len) in LENGTHS {
-        let texts = Arc::new(texts(len, Density::Typical));
+    let lengths = LENGTHS.map(|(name, len)| (name, alone(len, Density::Typical)));
+    for (name, texts) in lengths.into_iter().chain([("32k+4k", exchanges())]) {
+        let texts = Arc::new(texts);
         for (way, redact) in [("unredacted", false), ("redacted", true)] {
             for count in [1_u32, 16, 256] {
                 let dir = tempfile::tempdir().expect("a folder");
@@ -196,7 +216,14 @@ pub(crate) fn capture(criterion: &mut Criterion) {
     group.finish();
 }
 
-pub(crate) async fn capture_one(service: &Oubliette, number: u64, text: String, redact: bool) {
+pub(crate) async fn capture_one(
+    service: &Oubliette,
+    number: u64,
+    (request, response): Texts,
+    redact: bool,
+) {
+    let body =
+        |text: String| CapturedBody::new(text.into_bytes(), Some("application/json".into()), None);
     let id = ExchangeId::new(format!("exchange-{number}")).expect("an id");
     let envelope = Envelope {
         exchange: Exchange {
@@ -204,22 +231,23 @@ pub(crate) async fn capture_one(service: &Oubliette, number: u64, text: String, 
             status: Some(200),
             ..Exchange::new(account(), id, NOON * 1000)
         },
-        request: Some(CapturedBody::new(text.into_bytes(), Some("application/json".into()), None)),
-        response: None,
+        request: Some(body(request)),
+        response: response.map(body),
     };
     let gateway = Principal::local(Role::Gateway, None);
     let outcome = service.capture(&gateway, envelope).await.expect("captures");
-    let Some(PartOutcome::Stored { findings }) = outcome.parts.request else {
-        panic!("not stored: {:?}", outcome.parts)
-    };
-    assert!(redact || findings == 0);
+    assert!(outcome.parts.request.is_some());
+    for part in outcome.parts.request.into_iter().chain(outcome.parts.response) {
+        let PartOutcome::Stored { findings } = part else { panic!("not stored: {part:?}") };
+        assert!(redact || findings == 0);
+    }
 }
 
 /// A service that starts again with 20,000 records in its spool, as after a kill with the object store
 /// away: all of its rows are looked up.
 pub(crate) fn restart(criterion: &mut Criterion) {
     const RECORDS: u64 = 20_000;
-    let texts = Arc::new(texts(4 << 10, Density::Clean));
+    let texts = Arc::new(alone(4 << 10, Density::Clean));
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     group.throughput(Throughput::Elements(RECORDS));
@@ -262,7 +290,7 @@ pub(crate) fn restart(criterion: &mut Criterion) {
 pub(crate) fn rebuild(criterion: &mut Criterion) {
     const RECORDS: u32 = 5_000;
     let runtime = Runtime::new().expect("a runtime");
-    let texts = Arc::new(texts(4 << 10, Density::Clean));
+    let texts = Arc::new(alone(4 << 10, Density::Clean));
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     group.throughput(Throughput::Elements(RECORDS.into()));

@@ -81,7 +81,7 @@ fn captured(runtime: &Runtime, service: &Arc<Oubliette>, first: u64, bodies: u64
         clients(runtime, at_once, times, first, move |number| {
             let service = Arc::clone(&ours);
             let text = r#"{"input":"hello"}"#.to_owned();
-            async move { capture_one(&service, number, text, false).await }
+            async move { capture_one(&service, number, (text, None), false).await }
         });
     }
 }

@@ -6,15 +6,14 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
-
 use crate::report::Report;
+use crate::wiped::Wiped;
 
 /// A body as it came from the gateway: raw, in memory only, never to be written anywhere.
 ///
 /// The bytes are wiped when it is dropped and `Debug` shows nothing but their length.
 pub struct CapturedBody {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     content_type: Option<String>,
     content_encoding: Option<String>,
 }
@@ -27,7 +26,7 @@ impl CapturedBody {
         content_type: Option<String>,
         content_encoding: Option<String>,
     ) -> Self {
-        Self { bytes: Zeroizing::new(bytes), content_type, content_encoding }
+        Self { bytes: Wiped::from(bytes), content_type, content_encoding }
     }
 
     /// The raw bytes, as they were on the wire.
@@ -60,7 +59,7 @@ impl fmt::Debug for CapturedBody {
 /// The bytes are in identity encoding: whatever `content-encoding` the captured body had has been
 /// undone. They are still an account's own text, so `Debug` does not show them.
 pub struct RedactedBody {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     content_type: Option<String>,
     report: Report,
 }
@@ -68,7 +67,7 @@ pub struct RedactedBody {
 impl RedactedBody {
     /// Only this crate's redactor calls this.
     pub(crate) fn new(bytes: Vec<u8>, content_type: Option<String>, report: Report) -> Self {
-        Self { bytes: Zeroizing::new(bytes), content_type, report }
+        Self { bytes: Wiped::from(bytes), content_type, report }
     }
 
     /// Passes a body on **as it is**, for an account that has switched redaction off.

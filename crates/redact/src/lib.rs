@@ -97,6 +97,7 @@ mod stream;
 mod surrogate;
 mod token;
 mod utf16;
+mod wiped;
 
 pub use body::{CapturedBody, RedactedBody, UnredactedConsent};
 pub use error::{RedactError, RedactErrorKind};
@@ -107,3 +108,4 @@ pub use redactor::{BodyExplanation, BodyFinding, ExchangeRedactor, Redactor};
 pub use report::{Format, Report};
 pub use stream::StreamRedactor;
 pub use token::TokenKey;
+pub use wiped::Wiped;

@@ -89,7 +89,6 @@ mod record;
 mod sealer;
 #[cfg(test)]
 mod vectors;
-mod wiped;
 
 pub use error::{SealError, SealErrorKind};
 pub use header::{MAX_RECORD_LEN, RecordHeader, RecordRef};

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
-use oubliette_redact::{CapturedBody, Report};
+use oubliette_redact::{CapturedBody, Report, Wiped};
 
 use crate::frame::Unpacker;
-use crate::wiped::Wiped;
 use crate::{Limits, RecordRef, SealError, payload, record};
 
 /// Opens sealed records. Keep one per thread: it holds a decompression context worth reusing.

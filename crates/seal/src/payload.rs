@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use crate::SealError;
-use crate::wiped::Wiped;
-use oubliette_redact::Report;
+use oubliette_redact::{Report, Wiped};
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout inside, apart from the record's: it is compressed and encrypted with it.

@@ -8,12 +8,12 @@
 //! outside the tests of this crate nobody can choose a nonce.
 
 use oubliette_keytree::{AccountTag, LeafAddress, LeafKey};
+use oubliette_redact::Wiped;
 use subtle::ConstantTimeEq;
 
 use crate::aead::{self, NONCE_LEN};
 use crate::frame::Packed;
 use crate::header::{RecordHeader, RecordRef};
-use crate::wiped::Wiped;
 use crate::{Expected, SealError, keys};
 
 /// Draws a nonce from the operating system.

@@ -8,14 +8,14 @@ use oubliette_catalog::{
 };
 use oubliette_keytree::{Hour, LeafAddress};
 use oubliette_redact::CapturedBody;
-use oubliette_store::StoreErrorKind;
+use oubliette_store::{Appending, RetentionClass, Spool, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Principal;
 use crate::error::{Result, ServiceError, ServiceErrorKind};
 use crate::leases::Leaf;
 use crate::oubliette::{Inner, Oubliette};
-use crate::pipeline::{self, Made, Raw};
+use crate::pipeline::{self, Made, Raw, Row};
 use crate::policy::{Gate, Policy, Redaction, new_tree};
 use crate::record::Inside;
 
@@ -177,8 +177,10 @@ impl Inner {
         let now = self.now_ms();
         let refused = refusal(&policy, &envelope.exchange, now);
         let known = match refused {
-            None => self.known(&envelope.exchange).await?,
-            Some(_) => None,
+            None if !self.recent.is_new(&envelope.exchange, now) => {
+                self.known(&envelope.exchange).await?
+            }
+            _ => None,
         };
         let Envelope { exchange, request, response } = envelope;
         let mut raws = Vec::with_capacity(2);
@@ -230,29 +232,30 @@ impl Inner {
             redacted_under: None,
         };
         let (redaction, tag) = (policy.redaction.clone(), gate.tag);
-        let work = move || pipeline::redact_and_seal(raws, leaves, &redaction, &inside, tag);
-        let Ok(made) = self.workers.run(work).await else {
+        let (spool, class) = (Arc::clone(&self.spool), policy.class);
+        let work = move || {
+            let made = pipeline::redact_and_seal(raws, leaves, &redaction, &inside, tag)?;
+            // From here, not from the task that waits: that is woken once less.
+            Ok::<_, ServiceError>(HandedIn::of(made, &spool, class))
+        };
+        let Ok(handed_in) = self.workers.run(work).await else {
             for (part, _) in parts {
                 outcome.parts.dropped(part, DropReason::RedactionFailed);
             }
             return Ok(());
         };
-        let mut sealed = Vec::with_capacity(2);
-        for made in made? {
-            match made {
-                Made::Dropped(part, reason) => outcome.parts.dropped(part, reason),
-                Made::Sealed(part) => sealed.push(part),
-            }
+        let HandedIn { dropped, rows, addresses, appending } = handed_in?;
+        for (part, reason) in dropped {
+            outcome.parts.dropped(part, reason);
         }
-        if sealed.is_empty() {
+        if rows.is_empty() {
             return Ok(());
         }
-
-        let (records, rows): (Vec<_>, Vec<_>) =
-            sealed.into_iter().map(|part| ((part.sealed, policy.class), part.row)).unzip();
-        let addresses: Vec<LeafAddress> = records.iter().map(|(body, _)| body.address()).collect();
-        let sizes: Vec<usize> = records.iter().map(|(body, _)| body.record().len()).collect();
-        let locations = match self.spool.append_all(records).await {
+        let appended = match appending {
+            Ok(appending) => appending.done().await,
+            Err(error) => Err(error),
+        };
+        let locations = match appended {
             Ok(locations) => locations,
             Err(error) => {
                 // What does not fit was not written; after any other failure a record may stand in
@@ -284,7 +287,7 @@ impl Inner {
             // this fail, the gateway is told to try again, and then that it is kept.
             self.catalog.sync().await?;
         }
-        for ((row, entry), size) in rows.iter().zip(entries.into_iter().flatten()).zip(sizes) {
+        for ((row, entry), at) in rows.iter().zip(entries.into_iter().flatten()).zip(&locations) {
             let part = row.inside.part;
             let decided = match entry {
                 Entry::Inserted => {
@@ -292,7 +295,7 @@ impl Inner {
                     let raw = parts.iter().find(|(of, _)| *of == part).map_or(0, |(_, len)| *len);
                     self.metrics.count(|counters| {
                         counters.captured_bytes += raw as u64;
-                        counters.sealed_bytes += size as u64;
+                        counters.sealed_bytes += u64::from(at.len);
                     });
                     PartOutcome::Stored { findings: row.report.total() }
                 }
@@ -340,6 +343,33 @@ impl Inner {
             Err(error) if error.kind() == CatalogErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Bodies that are on their way to the disk, and those that are not.
+struct HandedIn {
+    dropped: Vec<(Part, DropReason)>,
+    rows: Vec<Row>,
+    addresses: Vec<LeafAddress>,
+    appending: Result<Appending, StoreError>,
+}
+
+impl HandedIn {
+    fn of(made: Vec<Made>, spool: &Spool, class: RetentionClass) -> Self {
+        let mut dropped = Vec::new();
+        let (mut rows, mut addresses) = (Vec::with_capacity(2), Vec::with_capacity(2));
+        let mut records = Vec::with_capacity(2);
+        for made in made {
+            match made {
+                Made::Dropped(part, reason) => dropped.push((part, reason)),
+                Made::Sealed(part) => {
+                    addresses.push(part.sealed.address());
+                    rows.push(part.row);
+                    records.push((part.sealed, class));
+                }
+            }
+        }
+        Self { dropped, rows, addresses, appending: spool.begin_append(records) }
     }
 }
 

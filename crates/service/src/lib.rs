@@ -111,6 +111,7 @@ mod published;
 mod queue;
 mod read;
 mod rebuild;
+mod recent;
 mod record;
 mod recover;
 mod reredact;

@@ -22,6 +22,7 @@ use crate::orphans::Orphans;
 use crate::policy::Policies;
 use crate::published::Published;
 use crate::queue::Queue;
+use crate::recent::Recent;
 use crate::reredact::UnderWay;
 use crate::rows::Rows;
 use crate::service_key::ServiceKey;
@@ -93,6 +94,7 @@ impl Oubliette {
             leases: Leases::new(Arc::clone(&catalog), Arc::clone(&tree)),
             queue: Arc::new(Queue::new(options.queue_captures, options.queue_bytes)),
             metrics: Metrics::default(),
+            recent: Recent::since(clock.now_ms()),
             expiry,
             orphans: Orphans::default(),
             under_way: Arc::new(UnderWay::default()),
@@ -103,7 +105,7 @@ impl Oubliette {
             catalog,
             tree,
             store,
-            spool,
+            spool: Arc::new(spool),
             clock,
             key,
             workers,
@@ -159,7 +161,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) tree: Arc<KeyTree>,
     pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) spool: Spool,
+    pub(crate) spool: Arc<Spool>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) key: Arc<ServiceKey>,
     pub(crate) workers: Arc<Workers>,
@@ -168,6 +170,7 @@ pub(crate) struct Inner {
     pub(crate) leases: Leases,
     pub(crate) queue: Arc<Queue>,
     pub(crate) metrics: Metrics,
+    pub(crate) recent: Recent,
     pub(crate) expiry: Expiry,
     pub(crate) orphans: Orphans,
     pub(crate) published: Published,

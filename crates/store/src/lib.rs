@@ -92,6 +92,6 @@ pub use segment::{
     IndexEntry, Location, SegmentIndex, read_record, read_records, segment_overhead,
 };
 pub use spool::{
-    Clock, DamagedFile, Flushed, Keeper, Recovered, RecoveredRecord, RecoveredSegment, Spool,
-    SpoolLimits, SpoolStatus,
+    Appending, Clock, DamagedFile, Flushed, Keeper, Recovered, RecoveredRecord, RecoveredSegment,
+    Spool, SpoolLimits, SpoolStatus,
 };

@@ -4,8 +4,9 @@
 //! savepoint of its own inside one transaction, and answers when that transaction is on the disk. So
 //! one fsync serves many, and a request that fails undoes nothing but itself.
 //!
-//! Captures that are entered wait for no fsync, and those that follow each other share a savepoint: it
-//! copies every page that is written for the first time, which costs as much as entering one.
+//! Captures that are entered wait for no fsync, and those that follow each other share a savepoint, or
+//! have none where nothing else waits: it copies every page that is written for the first time, which
+//! costs as much as entering one.
 
 use std::{
     any::Any,
@@ -230,12 +231,28 @@ fn synchronous(connection: &Connection, synced: &mut bool, sync: bool) -> Result
 }
 
 fn transact(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<()> {
+    if batch.iter().all(|request| request.is_entering()) && enter_all(connection, batch, path)? {
+        return Ok(());
+    }
     control(connection, "BEGIN IMMEDIATE")?;
     let outcome = run_all(connection, batch, path).and_then(|()| control(connection, "COMMIT"));
     if outcome.is_err() && !connection.is_autocommit() {
         control(connection, "ROLLBACK")?;
     }
     outcome
+}
+
+/// Enters without a savepoint; whether all went well. If not, nothing was done.
+fn enter_all(connection: &Connection, batch: &mut [Box<dyn Request>], path: &Path) -> Result<bool> {
+    control(connection, "BEGIN IMMEDIATE")?;
+    let mut round = Round::default();
+    let all = batch.iter_mut().all(|request| request.run(connection, path, &mut round));
+    let outcome = if all { control(connection, "COMMIT") } else { Ok(()) };
+    // SQLite may have undone it by itself, for want of room, say.
+    if !connection.is_autocommit() {
+        control(connection, "ROLLBACK")?;
+    }
+    outcome.map(|()| all)
 }
 
 /// Begins or ends something. Stays prepared: parsing it costs as much as a row.

@@ -131,6 +131,38 @@ async fn a_repeat_is_answered_and_not_stored_again() {
     assert_eq!(outcomes(&world.capture("acme", "ex-1").await), [PartOutcome::Forgotten; 2]);
 }
 
+/// By its time an exchange can tell that it is new to this life of the service. Here it says so wrongly, as
+/// that of a gateway whose clock is ahead.
+#[tokio::test]
+async fn a_repeat_that_looks_new_is_found_out_and_what_was_sealed_in_vain_is_erased() {
+    let world = World::opted_in().await;
+    let agent = world.agent_for("acme").await;
+    world.capture("acme", "ex-1").await;
+    world.capture("acme", "ex-2").await;
+    let (owner, acme) = (owner("acme"), account("acme"));
+    world.service.shred(&owner, &acme, &exchange("ex-2"), Parts::Both).await.unwrap();
+    let rows = world.rows("acme").await;
+
+    let world = world.crash_and_restart().await;
+    let generation = async || world.service.metrics().await.keys.unwrap().generation;
+    let before = generation().await;
+    assert_eq!(outcomes(&world.capture("acme", "ex-1").await), [PartOutcome::Duplicate; 2]);
+    assert_eq!(outcomes(&world.capture("acme", "ex-2").await), [PartOutcome::Forgotten; 2]);
+    let mut tries = 0..500;
+    while world.service.metrics().await.pending_shreds != Some(0) {
+        assert!(tries.next().is_some(), "not erased");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let after = generation().await;
+    assert_ne!(after, before, "otherwise nothing was sealed in vain, and this tests nothing");
+    assert_eq!(world.rows("acme").await, rows);
+    world.read(&agent, "acme", "ex-1", Part::Request).await.unwrap();
+    world.read(&agent, "acme", "ex-2", Part::Request).await.unwrap_err();
+    // Now it is known.
+    assert_eq!(outcomes(&world.capture("acme", "ex-1").await), [PartOutcome::Duplicate; 2]);
+    assert_eq!(generation().await, after);
+}
+
 #[tokio::test]
 async fn the_second_part_may_come_later() {
     let world = World::opted_in().await;

@@ -90,6 +90,25 @@ pub struct Spool {
     uploader: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Records that were handed in by [`Spool::begin_append`].
+#[derive(Debug)]
+#[must_use = "nothing is acknowledged before it is done"]
+pub struct Appending(Option<oneshot::Receiver<Result<Vec<Location>, StoreError>>>);
+
+impl Appending {
+    /// Returns where the records lie, once all are on disk for good.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spool::append_all`].
+    pub async fn done(self) -> Result<Vec<Location>, StoreError> {
+        match self.0 {
+            Some(answer) => answer.await.unwrap_or_else(|_| Err(StoreError::closed())),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
 /// What a [`flush`](Spool::flush) has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "segments that are left wait on this disk for the next start"]
@@ -184,8 +203,20 @@ impl Spool {
         &self,
         records: Vec<(SealedBody, RetentionClass)>,
     ) -> Result<Vec<Location>, StoreError> {
-        let records = records.into_iter().map(|(body, class)| (body.into(), class)).collect();
-        self.append_records(records).await
+        self.begin_append(records)?.done().await
+    }
+
+    /// As [`append_all`](Spool::append_all), in two steps: this one does not wait, and may be taken on any
+    /// thread. What is handed in is written also if nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_all`](Spool::append_all); then nothing was or will be written.
+    pub fn begin_append(
+        &self,
+        records: Vec<(SealedBody, RetentionClass)>,
+    ) -> Result<Appending, StoreError> {
+        self.hand_in(records.into_iter().map(|(body, class)| (body.into(), class)).collect())
     }
 
     /// Appends the records at these locations once more, each in its class, so that the segments
@@ -223,11 +254,15 @@ impl Spool {
         &self,
         records: Vec<(Record, RetentionClass)>,
     ) -> Result<Vec<Location>, StoreError> {
+        self.hand_in(records)?.done().await
+    }
+
+    fn hand_in(&self, records: Vec<(Record, RetentionClass)>) -> Result<Appending, StoreError> {
         if self.shared.is_closed() {
             return Err(StoreError::closed());
         }
         if records.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Appending(None));
         }
         let cost = records.iter().map(|(record, _)| record_cost(record.len())).sum();
         self.shared.reserve(cost)?;
@@ -237,7 +272,7 @@ impl Spool {
             self.shared.settled(cost);
             return Err(error);
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::closed()))
+        Ok(Appending(Some(answer)))
     }
 
     /// Reads the record at a location: from the spool while its segment is here, otherwise from

@@ -393,6 +393,24 @@ async fn appends_that_wait_together_share_a_sync() {
     assert!((1..250).contains(&syncs), "{syncs} syncs for 500 appends");
 }
 
+#[tokio::test]
+async fn what_is_handed_in_is_written_though_nobody_waits_and_not_once_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Arc::new(open(dir.path(), away()).await.0);
+    let from = Arc::clone(&spool);
+    let other = std::thread::spawn(move || {
+        drop(from.begin_append(vec![(sealed(1, 40), class())]).unwrap());
+        from.begin_append(vec![(sealed(2, 40), class())]).unwrap()
+    });
+    let second = other.join().unwrap().done().await.unwrap()[0];
+    let first = sealed(1, 40);
+    assert!(second.offset > first.record().len() as u64, "the first is before it");
+    assert_eq!(spool.begin_append(Vec::new()).unwrap().done().await.unwrap(), []);
+    let _ = spool.close(Duration::ZERO).await.unwrap();
+    let refused = spool.begin_append(vec![(first, class())]).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Closed);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_disk_is_waited_for_with_so_much_in_memory_and_no_more() {
     let dir = tempfile::tempdir().unwrap();

@@ -14,13 +14,14 @@ use crate::object::LifecycleRule;
 /// Days that old versions stay in a bucket that keeps versions: the shortest there is.
 const NONCURRENT_DAYS: i32 = 1;
 
-/// Our rules as the bucket has them.
+/// Our rules as the bucket has them: in one that keeps versions, those that take old versions out too.
 pub(super) async fn in_force(
     client: &Client,
     bucket: &str,
 ) -> Result<Vec<LifecycleRule>, StoreError> {
-    let mut rules: Vec<_> =
-        fetch(client, bucket).await?.iter().filter_map(|rule| ours(rule, false)).collect();
+    let existing = fetch(client, bucket).await?;
+    let versioned = keeps_versions(client, bucket).await?;
+    let mut rules: Vec<_> = existing.iter().filter_map(|rule| ours(rule, versioned)).collect();
     rules.sort_by_key(|rule| rule.class());
     Ok(rules)
 }
@@ -175,7 +176,13 @@ fn to_sdk(rule: LifecycleRule, versioned: bool) -> SdkRule {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::config::{BehaviorVersion, Region};
     use aws_sdk_s3::types::{LifecycleRuleAndOperator, Tag};
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::RetentionClass;
@@ -236,5 +243,99 @@ mod tests {
         let and = LifecycleRuleAndOperator::builder().prefix("r7/").object_size_greater_than(1);
         sized.filter = Some(LifecycleRuleFilter::builder().and(and.build()).build());
         assert!(endangers(&sized, rule(7)));
+    }
+
+    /// A bucket that has a lifecycle configuration and a versioning state, and nothing else: the
+    /// servers that tests can have do not keep versions.
+    #[derive(Default)]
+    struct Bucket {
+        versioned: Mutex<bool>,
+        rules: Mutex<Option<String>>,
+    }
+
+    impl Bucket {
+        async fn serve(self: Arc<Self>) -> Client {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let endpoint = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(async move {
+                while let Ok((connection, _)) = listener.accept().await {
+                    self.answer(connection).await;
+                }
+            });
+            let config = aws_sdk_s3::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("nowhere"))
+                .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+                .force_path_style(true)
+                .endpoint_url(endpoint);
+            Client::from_conf(config.build())
+        }
+
+        async fn answer(&self, connection: TcpStream) {
+            let mut connection = BufReader::new(connection);
+            let (mut asked, mut len) = (String::new(), 0);
+            connection.read_line(&mut asked).await.unwrap();
+            loop {
+                let mut line = String::new();
+                connection.read_line(&mut line).await.unwrap();
+                let line = line.trim().to_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(sent) = line.strip_prefix("content-length:") {
+                    len = sent.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; len];
+            connection.read_exact(&mut body).await.unwrap();
+            let (status, reply) = self.reply(&asked, String::from_utf8(body).unwrap());
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", reply.len());
+            let reply = format!("{head}connection: close\r\n\r\n{reply}");
+            connection.write_all(reply.as_bytes()).await.unwrap();
+        }
+
+        fn reply(&self, asked: &str, body: String) -> (&'static str, String) {
+            let mut rules = self.rules.lock().unwrap();
+            if asked.contains("?versioning") {
+                let status =
+                    if *self.versioned.lock().unwrap() { "<Status>Enabled</Status>" } else { "" };
+                let tag = "VersioningConfiguration";
+                return ("200 OK", format!("<{tag}>{status}</{tag}>"));
+            }
+            assert!(asked.contains("?lifecycle"), "{asked}");
+            if asked.starts_with("PUT") {
+                *rules = Some(body);
+                return ("200 OK", String::new());
+            }
+            match &*rules {
+                Some(rules) => ("200 OK", rules.clone()),
+                None => {
+                    let code = "<Code>NoSuchLifecycleConfiguration</Code>";
+                    ("404 Not Found", format!("<Error>{code}</Error>"))
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn where_versions_are_kept_a_rule_without_a_deadline_for_them_is_not_in_force() {
+        let bucket = Arc::new(Bucket::default());
+        let client = Arc::clone(&bucket).serve().await;
+        let wanted = [rule(7), rule(30)];
+        let written = || bucket.rules.lock().unwrap().clone().unwrap();
+        assert_eq!(in_force(&client, "bodies").await.unwrap(), []);
+        ensure(&client, "bodies", &wanted).await.unwrap();
+        assert_eq!(in_force(&client, "bodies").await.unwrap(), wanted);
+        assert!(!written().contains("Noncurrent"), "{}", written());
+
+        *bucket.versioned.lock().unwrap() = true;
+        assert_eq!(in_force(&client, "bodies").await.unwrap(), [], "old versions would stay");
+        ensure(&client, "bodies", &wanted).await.unwrap();
+        assert_eq!(in_force(&client, "bodies").await.unwrap(), wanted);
+        let rules = written();
+        for part in ["<NoncurrentDays>1<", "<DaysAfterInitiation>1<", "<Prefix>r7/<", "<Days>8<"] {
+            assert!(rules.contains(part), "{part}: {rules}");
+        }
+        assert!(!rules.contains("Tag"), "{rules}");
     }
 }

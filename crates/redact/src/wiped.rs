@@ -11,16 +11,18 @@ use zeroize::optimization_barrier;
 /// body of 4 KiB. This fills and then has the compiler believe that somebody looks: the way
 /// `zeroize` documents for such types.
 #[derive(Default)]
-pub(crate) struct Wiped(Vec<u8>);
+pub struct Wiped(Vec<u8>);
 
 impl Wiped {
     /// An empty buffer. It must not be made to grow: what it leaves behind then is not wiped.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
 
     /// What is in it, as something that is not wiped any more.
-    pub(crate) fn take(mut self) -> Vec<u8> {
+    #[must_use]
+    pub fn take(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 
