@@ -20,6 +20,8 @@ pub(super) struct Gathered {
     pub(super) streams: BTreeMap<Vec<u8>, Stream>,
     /// Lists of pieces that each document has by itself.
     pub(super) lists: BTreeMap<Vec<u8>, Stream>,
+    /// Texts that frames have in base64, one piece in each, under the same name.
+    pub(super) encoded: Vec<Part>,
     /// Deltas whose document broke off: the names above them, and the stream they were added to.
     pub(super) unsure: Vec<(Vec<u8>, Vec<u8>, Part)>,
 }
@@ -91,10 +93,11 @@ impl<'p> Explorer<'_, 'p> {
                 Role::Delta { likeness, escaped, place } => {
                     // Documents that are no events may be whole messages, which only look like parts.
                     let is_guess = likeness == Likeness::Guessed;
+                    let aside = self.out.aside.len();
                     let is_whole = (is_guess || document.deltas != Some(true))
                         && self.string(parent, raw.clone(), escaped, leaf.field, at);
-                    // What is a document by itself goes on nowhere: joined with others it would be prose.
-                    if is_guess && is_whole {
+                    // What is a document or media by itself goes on nowhere: joined with others it would be prose.
+                    if is_guess && (is_whole || self.out.aside.len() > aside) {
                         continue;
                     }
                     (place.stream(&document.identities), place, false, None)
@@ -144,34 +147,47 @@ impl<'p> Explorer<'_, 'p> {
 
     /// Adds what was gathered as nodes.
     pub(super) fn join_gathered(&mut self, gathered: Gathered) {
-        let Gathered { mut streams, lists, unsure, .. } = gathered;
-        // A document that broke off may have lost what says which stream its delta goes on with, so
-        // the delta is read as the end of each it could be of. More than a few are no honest event.
-        for (names, own, part) in unsure.into_iter().take(MOST_UNSURE) {
-            for (key, stream) in &mut streams {
-                if *key != own && key.starts_with(&names) {
-                    stream.parts.push(Part::new(part.node, part.range.clone()));
-                }
-            }
+        let Gathered { streams, lists, encoded, unsure, .. } = gathered;
+        if !encoded.is_empty() {
+            let at = At::default();
+            let stream = Stream::new(None, false, &at);
+            self.channel(b"bytes\0".to_vec(), &encoded, Written::Plain, stream, true);
         }
         for (_, mut list) in lists {
             let parts = std::mem::take(&mut list.parts);
             let node = self.out.reading.add_joined(&parts, Written::Json, list.spaced, list.field);
             self.open(node, &list.at);
         }
+        // A document that broke off may have lost what says which stream its delta goes on with, so
+        // the delta is also read as the end of each it could be of. More than a few are no honest event.
+        for (key, stream) in &streams {
+            let could_end = |(names, own, _): &&(Vec<u8>, Vec<u8>, Part)| {
+                key != own && key.starts_with(names.as_slice())
+            };
+            let ends = unsure.iter().take(MOST_UNSURE).filter(could_end);
+            let ends: Vec<Part> = ends.map(|(.., part)| part.clone()).collect();
+            if !ends.is_empty() {
+                let parts = [&stream.parts[..], &ends].concat();
+                let Stream { field, spaced, ref at, .. } = *stream;
+                let stream = Stream::new(field, spaced, at);
+                self.channel(key.clone(), &parts, Written::Json, stream, false);
+            }
+        }
         for (key, mut stream) in streams {
             let parts = std::mem::take(&mut stream.parts);
-            self.channel(key, &parts, Written::Json, stream);
+            self.channel(key, &parts, Written::Json, stream, true);
         }
     }
 
-    /// Adds what deltas join to, behind what has gone of it before.
+    /// Adds what deltas join to, behind what has gone of it before. It goes on if it is sure that this is how they
+    /// join.
     pub(super) fn channel(
         &mut self,
         key: Vec<u8>,
         parts: &[Part],
         written: Written,
         stream: Stream,
+        sure: bool,
     ) {
         let Stream { field, spaced, at, .. } = stream;
         // A stream within a stream is whole where it is.
@@ -187,7 +203,10 @@ impl<'p> Explorer<'_, 'p> {
             let before = opening.len();
             let node = self.out.reading.add_joined_to(&opening, parts, written, spaced, field);
             if self.open_json(node, &at).is_some() {
-                return self.out.channels.push(Channel { key, node, before, json: true });
+                if sure {
+                    self.out.channels.push(Channel { key, node, before, json: true });
+                }
+                return;
             }
             self.out.reading.set_kind(node, Kind::Container);
         }
@@ -197,6 +216,8 @@ impl<'p> Explorer<'_, 'p> {
         if !json {
             self.open_text(node, &at);
         }
-        self.out.channels.push(Channel { key, node, before, json });
+        if sure {
+            self.out.channels.push(Channel { key, node, before, json });
+        }
     }
 }

@@ -95,6 +95,8 @@ pub(super) enum Role {
 pub(super) struct Place {
     pub(super) names: Vec<u8>,
     pub(super) objects: Vec<u32>,
+    /// The object that the innermost array is in.
+    list: Option<u32>,
 }
 
 impl Visit for Leaves<'_> {
@@ -138,7 +140,7 @@ impl Visit for Leaves<'_> {
         } else if let Some(spaced) = delta::token(path) {
             Role::Token { place: Place::of(path), spaced }
         } else {
-            match self.deltas.and_then(|events| delta::likeness(path, events)) {
+            match self.deltas.and_then(|events| delta::likeness(path, events, raw.len())) {
                 // Sound in base64, piece by piece.
                 Some(_)
                     if self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta")) =>
@@ -187,7 +189,9 @@ impl Visit for Leaves<'_> {
         }
         match name {
             b"bytes" => self.bytes.insert(object, raw),
-            b"top_logprobs" | b"topCandidates" => self.alternatives.insert(object, raw),
+            b"top_logprobs" | b"topCandidates" | b"top_tokens" => {
+                self.alternatives.insert(object, raw)
+            }
             _ => None,
         };
     }
@@ -293,13 +297,13 @@ impl Place {
             names.extend_from_slice(delta::continued(name));
             names.push(0);
         }
-        Box::new(Self { names, objects: path.objects().collect() })
+        let list = path.innermost_array();
+        Box::new(Self { names, objects: path.objects().collect(), list })
     }
 
     /// What the tokens of one list have in common: the list.
     pub(super) fn list(&self, document: usize) -> Vec<u8> {
-        let around = self.objects.len().saturating_sub(2);
-        let list = self.objects.get(around).copied().unwrap_or_default();
+        let list = self.list.unwrap_or(u32::MAX);
         [&self.names[..], format!("\0{document}\0{list}").as_bytes()].concat()
     }
 
@@ -307,7 +311,9 @@ impl Place {
     /// of the objects around them.
     pub(super) fn stream(&self, identities: &Identities) -> Vec<u8> {
         let mut key = self.names.clone();
-        for (level, object) in self.objects.iter().enumerate() {
+        // Text Generation Inference counts its events there.
+        let counted = usize::from(key == b"text\0token\0");
+        for (level, object) in self.objects.iter().enumerate().skip(counted) {
             if let Some(identity) = identities.get(object) {
                 let level = u16::try_from(level).expect("nesting is bounded");
                 key.push(0);
