@@ -51,7 +51,7 @@ const LABELS: [&[u8]; 12] = [
 /// How the names end of strings that say what an event is or belongs to, in the streams of APIs not known by
 /// name. Whatever else goes on from event to event may be text.
 const LABELLING: [&str; 17] = [
-    "id",
+    "_id",
     "Id",
     "ID",
     "_at",
@@ -101,6 +101,21 @@ const TEXT: [&[u8]; 8] = [
     b"answer",
 ];
 
+/// Of these, those that records of data have as well: they count in documents that say that they are events.
+const RECORDED: [&[u8]; 6] =
+    [b"text", b"content", b"token", b"completion", b"generated_text", b"answer"];
+
+/// Fields of a document that is one event of several: what kind it is, or whether it is the last.
+const EVENT: [&[u8]; 7] = [
+    b"done",
+    b"done_reason",
+    b"event",
+    b"event_type",
+    b"is_finished",
+    b"finish_reason",
+    b"stop_reason",
+];
+
 /// A longer text in such a document is a record's.
 const LONGEST_DELTA: usize = 256;
 
@@ -135,6 +150,18 @@ pub(crate) fn likeness(path: &Path<'_>, events: bool, length: usize) -> Option<L
     known(path.outer_names()).or_else(guessed)
 }
 
+/// Whether a document with this field is one event of several.
+pub(crate) fn is_event(name: &[u8]) -> bool {
+    EVENT.contains(&name)
+}
+
+/// Whether a string that was guessed to be a delta is one only in a document that is an event. `names` are those above
+/// it, innermost first, each with a NUL behind it.
+pub(crate) fn is_recorded(names: &[u8]) -> bool {
+    let last = names.split(|b| *b == 0).next().unwrap_or_default();
+    RECORDED.contains(&last) && names != b"content\0message\0"
+}
+
 /// Whether the string at this path is a delta of a stream that lies in a document as an array of its events, as
 /// logs keep them; and the object that the array is in, for these alone belong together.
 pub(crate) fn logged(path: &Path<'_>) -> Option<u32> {
@@ -154,6 +181,18 @@ pub(crate) fn logged(path: &Path<'_>) -> Option<u32> {
         let fits = begins && !is_completion && known(names) == Some(Likeness::Known);
         fits.then_some(around.unwrap_or(u32::MAX))
     })
+}
+
+/// As [`logged`], for a token of the answer, which such events may have beside their deltas.
+pub(crate) fn logged_token(path: &Path<'_>) -> Option<u32> {
+    let (around, names) = path.within_arrays().next()?;
+    let mut names = names.peekable();
+    let begins = matches!(names.peek(), Some(&(b"logprobs" | b"choices" | b"candidates")));
+    // An answer has a list of these itself.
+    let above = path.outer_names().count().checked_sub(names.count() + 1);
+    let list = above.and_then(|at| path.outer_names().nth(at));
+    let fits = begins && !matches!(list, Some(b"choices" | b"candidates"));
+    fits.then_some(around.unwrap_or(u32::MAX))
 }
 
 /// What an API known by name has under these names.
@@ -227,7 +266,7 @@ pub(crate) fn token(path: &Path<'_>) -> Option<bool> {
         // OpenAI completions.
         b"tokens" => (names.next() == Some(b"logprobs")).then_some(false),
         // Transcriptions.
-        b"word" => (names.next() == Some(b"words")).then_some(true),
+        b"word" | b"punctuated_word" => (names.next() == Some(b"words")).then_some(true),
         b"text" => match names.next()? {
             b"segments" | b"words" => Some(true),
             // Text Generation Inference.

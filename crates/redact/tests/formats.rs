@@ -53,6 +53,11 @@ fn values_go_where_each_format_has_them() {
         ),
         (
             JSON,
+            r#"{"words":[{"word":"4242 4242","punctuated_word":"4242 4242"},{"word":"4242 4242","punctuated_word":"4242 4242."}]}"#,
+            r#"{"words":[{"word":"<CREDIT_CARD_1>","punctuated_word":"<CREDIT_CARD_1>"},{"word":"","punctuated_word":"."}]}"#,
+        ),
+        (
+            JSON,
             r#"{"words":[{"word":"Card"},{"word":"4242"},{"word":"4242"},{"word":"4242"},{"word":"4242."}]}"#,
             r#"{"words":[{"word":"Card"},{"word":"<CREDIT_CARD_1>"},{"word":""},{"word":""},{"word":"."}]}"#,
         ),
@@ -159,6 +164,12 @@ fn values_go_where_each_format_has_them() {
             "{\"event_type\":\"text-generation\",\"text\":\"jo@exa\"}\n{\"event_type\":\"text-generation\",\"text\":\"mple.com\"}\n",
             "{\"event_type\":\"text-generation\",\"text\":\"<EMAIL_ADDRESS_1>\"}\n{\"event_type\":\"text-generation\",\"text\":\"\"}\n",
         ),
+        // Records of data are whole, though they look alike.
+        (
+            "application/x-ndjson",
+            "{\"prompt\":\"a\",\"completion\":\"to jo@example.com\"}\n{\"prompt\":\"b\",\"completion\":\"and so on\"}\n",
+            "{\"prompt\":\"a\",\"completion\":\"to <EMAIL_ADDRESS_1>\"}\n{\"prompt\":\"b\",\"completion\":\"and so on\"}\n",
+        ),
         // Citations are whole in each event, and so are names of all kinds.
         (
             "text/event-stream",
@@ -215,6 +226,23 @@ fn values_go_where_each_format_has_them() {
             JSON,
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"jo@exa\"}}]},{\"choices\":[{\"delta\":{\"content\":\"mple.com\"}}]}]"}"#,
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]},{\"choices\":[{\"delta\":{\"content\":\"\"}}]}]"}"#,
+        ),
+        // With the tokens of their deltas.
+        (
+            JSON,
+            r#"{"events":[{"delta":"jo@exa","logprobs":[{"token":"jo@exa"}]},{"delta":"mple.com","logprobs":[{"token":"mple.com"}]}]}"#,
+            r#"{"events":[{"delta":"<EMAIL_ADDRESS_1>","logprobs":[{"token":"<EMAIL_ADDRESS_1>"}]},{"delta":"","logprobs":[{"token":""}]}]}"#,
+        ),
+        // And as an array of strings, each an event, or a line of one.
+        (
+            JSON,
+            r#"{"chunks":["{\"delta\":{\"text\":\"jo@exa\"}}","{\"delta\":{\"text\":\"mple.com\"}}"],"other":["{\"delta\":{\"text\":\"x\"}}"]}"#,
+            r#"{"chunks":["{\"delta\":{\"text\":\"<EMAIL_ADDRESS_1>\"}}","{\"delta\":{\"text\":\"\"}}"],"other":["{\"delta\":{\"text\":\"x\"}}"]}"#,
+        ),
+        (
+            JSON,
+            r#"{"streamed":["data: {\"said\":\"jo@exa\"}","event: x\ndata: {\"said\":\"mple.com\"}\n\n","data: [DONE]","data: of jo@example.com"]}"#,
+            r#"{"streamed":["data: {\"said\":\"<EMAIL_ADDRESS_1>\"}","event: x\ndata: {\"said\":\"\"}\n\n","data: [DONE]","data: of <EMAIL_ADDRESS_1>"]}"#,
         ),
         // A query inside a string has plus signs for spaces.
         (

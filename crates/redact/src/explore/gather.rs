@@ -1,16 +1,22 @@
 //! What leaves of several documents join to: the deltas of a stream, the tokens of a list.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::carried::Channel;
 use super::leaves::{Leaves, Role};
-use super::{Aside, At, Explorer};
-use crate::delta::Likeness;
-use crate::reading::{Kind, Part, Stretch, Written};
+use super::{Aside, At, Explorer, MAX_STRINGS};
+use crate::delta::{self, Likeness};
+use crate::json::{self, Ignore, Lexed};
+use crate::reading::{Kind, NodeId, Part, Stretch, Written};
+use crate::sse;
 use zeroize::Zeroizing;
 
 /// An event carries one delta, or one for each of a few choices.
 const MOST_UNSURE: usize = 16;
+
+/// Strings of lists that may be events, by the object that a list is in and where its name stands.
+type Listed = BTreeMap<(u32, Option<usize>), Vec<(NodeId, At)>>;
 
 /// What was gathered from documents that belong together.
 #[derive(Default)]
@@ -54,6 +60,7 @@ impl<'p> Explorer<'_, 'p> {
         gathered.documents += 1;
         let parent = document.node;
         let mut leaves = std::mem::take(&mut document.leaves);
+        let mut listed = Listed::new();
         for leaf in leaves.drain(..) {
             let raw = leaf.raw.range();
             let inside = At { depth: at.depth, skip: leaf.skip, path: leaf.path };
@@ -69,6 +76,12 @@ impl<'p> Explorer<'_, 'p> {
                 }
                 Role::String { escaped } => {
                     self.string(parent, raw, escaped, leaf.field, at);
+                    continue;
+                }
+                Role::Listed { escaped, list } => {
+                    let node = self.out.reading.add_json_string(parent, raw, escaped, leaf.field);
+                    let name = leaf.field.map(|field| field.range().start);
+                    listed.entry((list, name)).or_default().push((node, inside));
                     continue;
                 }
                 Role::Schema { escaped } => {
@@ -93,11 +106,15 @@ impl<'p> Explorer<'_, 'p> {
                 Role::Delta { likeness, escaped, place } => {
                     // Documents that are no events may be whole messages, which only look like parts.
                     let is_guess = likeness == Likeness::Guessed;
+                    let is_record = is_guess
+                        && document.deltas == Some(false)
+                        && !document.is_event
+                        && delta::is_recorded(&place.names);
                     let aside = self.out.aside.len();
                     let is_whole = (is_guess || document.deltas != Some(true))
                         && self.string(parent, raw.clone(), escaped, leaf.field, at);
                     // What is a document or media by itself goes on nowhere: joined with others it would be prose.
-                    if is_guess && (is_whole || self.out.aside.len() > aside) {
+                    if is_record || (is_guess && (is_whole || self.out.aside.len() > aside)) {
                         continue;
                     }
                     (place.stream(&document.identities), place, false, None)
@@ -111,7 +128,7 @@ impl<'p> Explorer<'_, 'p> {
                     list.parts.push(Part::new(parent, raw));
                     continue;
                 }
-                Role::Token { place, spaced } => {
+                Role::Token { place, spaced, logged } => {
                     let mut copies = document.copies(&place);
                     if spaced {
                         let text = &self.out.reading.text(parent)[raw.clone()];
@@ -129,6 +146,15 @@ impl<'p> Explorer<'_, 'p> {
                         let list = list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
                         list.parts.push(part);
                         if document.deltas.is_none() {
+                            if let Some(array) = logged {
+                                let mut key = place.stream(&document.identities);
+                                key.extend_from_slice(format!("\0{number}\0{array}").as_bytes());
+                                let part = Part { node: parent, range: raw, copies };
+                                let list = gathered.lists.entry(key);
+                                let list =
+                                    list.or_insert_with(|| Stream::new(leaf.field, spaced, at));
+                                list.parts.push(part);
+                            }
                             continue;
                         }
                     }
@@ -143,6 +169,45 @@ impl<'p> Explorer<'_, 'p> {
             stream.parts.push(Part { node: parent, range: raw, copies });
         }
         self.spare = leaves;
+        for nodes in listed.into_values() {
+            self.list(nodes);
+        }
+    }
+
+    /// Reads strings of one list, some of which are documents or events: what these are pieces of is joined.
+    fn list(&mut self, nodes: Vec<(NodeId, At)>) {
+        let mut gathered = Gathered::default();
+        for (node, at) in nodes {
+            let text = self.out.reading.text(node);
+            let events = text.first() != Some(&b'{');
+            let whole = 0..text.len();
+            let parts = if events { sse::parts(text) } else { vec![sse::Part::Data(vec![whole])] };
+            let is_document = |lines: &[Range<usize>]| match lines {
+                [line] => json::lex(&text[line.clone()], &mut Ignore) == Lexed::Whole,
+                _ => false,
+            };
+            let fits = |part: &sse::Part| match part {
+                sse::Part::Data(lines) => is_document(lines),
+                sse::Part::Other(_) => true,
+            };
+            if at.depth >= MAX_STRINGS || !parts.iter().all(fits) {
+                self.open(node, &at);
+                continue;
+            }
+            self.out.reading.set_kind(node, Kind::Container);
+            for part in parts {
+                match part {
+                    sse::Part::Data(lines) => {
+                        for line in lines {
+                            let leaves = self.lex(node, &line, Some(events), &at.deeper()).1;
+                            self.document(leaves, &mut gathered, &at.deeper());
+                        }
+                    }
+                    sse::Part::Other(value) => self.text(node, value, None, &at),
+                }
+            }
+        }
+        self.join_gathered(gathered);
     }
 
     /// Adds what was gathered as nodes.

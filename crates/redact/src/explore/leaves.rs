@@ -31,6 +31,8 @@ pub(super) struct Leaves<'p> {
     /// Whether the document is a request, response or event itself, and not data inside one.
     pub(super) outer: bool,
     pub(super) truncated: bool,
+    /// Whether the document says that it is one event of several.
+    pub(super) is_event: bool,
     /// Whether the document may go on, being part of a stream that is read in parts.
     pub(super) goes_on: bool,
     /// How many keys there are.
@@ -59,6 +61,11 @@ pub(super) enum Role {
     String {
         escaped: bool,
     },
+    /// A document or an event in a list of such, as logs keep the lines of a stream; the object that the list is in.
+    Listed {
+        escaped: bool,
+        list: u32,
+    },
     Schema {
         escaped: bool,
     },
@@ -85,9 +92,11 @@ pub(super) enum Role {
         escaped: bool,
         place: Box<Place>,
     },
+    /// In an event that a log has in an array in this object, if it is such a one.
     Token {
         place: Box<Place>,
         spaced: bool,
+        logged: Option<u32>,
     },
 }
 
@@ -138,7 +147,7 @@ impl Visit for Leaves<'_> {
         } else if self.outer && field::is_schema(path) {
             Role::Schema { escaped }
         } else if let Some(spaced) = delta::token(path) {
-            Role::Token { place: Place::of(path), spaced }
+            Role::Token { place: Place::of(path), spaced, logged: delta::logged_token(path) }
         } else {
             match self.deltas.and_then(|events| delta::likeness(path, events, raw.len())) {
                 // Sound in base64, piece by piece.
@@ -148,9 +157,10 @@ impl Visit for Leaves<'_> {
                     Role::String { escaped }
                 }
                 Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
-                None => match delta::logged(path) {
-                    Some(array) => Role::Logged { array, escaped, place: Place::of(path) },
-                    None => Role::String { escaped },
+                None => match (delta::logged(path), path.listed()) {
+                    (Some(array), _) => Role::Logged { array, escaped, place: Place::of(path) },
+                    (None, Some(list)) if begins_event(text) => Role::Listed { escaped, list },
+                    _ => Role::String { escaped },
                 },
             }
         };
@@ -224,6 +234,7 @@ impl Leaves<'_> {
     /// Notes what the strings around say of others.
     fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
         let (Some(name), Some(object)) = (path.name(), path.object()) else { return };
+        self.is_event |= object == 0 && delta::is_event(name);
         match name {
             b"type" => self.kind = Some((object, raw.clone())),
             b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
@@ -269,6 +280,11 @@ impl Leaves<'_> {
             alternatives: around.find_map(|object| self.alternatives.get(object).cloned()),
         }
     }
+}
+
+/// Whether a raw string may be a document, or an event of a stream.
+fn begins_event(raw: &[u8]) -> bool {
+    raw.starts_with(b"{") || raw.starts_with(b"data:") || raw.starts_with(b"event:")
 }
 
 /// The longest name that says what the value beside it is.

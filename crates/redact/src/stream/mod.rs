@@ -28,8 +28,9 @@ use units::{Cutter, Taken};
 pub(crate) use hold::FAR;
 pub(crate) use units::Units;
 
-/// What is held is looked at again when it has grown by one part in so many.
-const PATIENCE: usize = 8;
+/// What is held is looked at again when it has grown by one part in so many: each look reads all of it, and more looks
+/// would let go of it no more than some words earlier.
+const PATIENCE: usize = 3;
 
 /// Redacts one body of an exchange while it passes.
 ///
