@@ -227,6 +227,11 @@ fn values_go_where_each_format_has_them() {
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"jo@exa\"}}]},{\"choices\":[{\"delta\":{\"content\":\"mple.com\"}}]}]"}"#,
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]},{\"choices\":[{\"delta\":{\"content\":\"\"}}]}]"}"#,
         ),
+        (
+            JSON,
+            r#"[{"type":"d","index":0,"delta":{"text":"jo@exa"}},{"type":"d","index":0,"delta":{"text":"mple.com"}}]"#,
+            r#"[{"type":"d","index":0,"delta":{"text":"<EMAIL_ADDRESS_1>"}},{"type":"d","index":0,"delta":{"text":""}}]"#,
+        ),
         // With the tokens of their deltas.
         (
             JSON,

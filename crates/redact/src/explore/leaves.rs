@@ -234,13 +234,15 @@ impl Leaves<'_> {
     /// Notes what the strings around say of others.
     fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
         let (Some(name), Some(object)) = (path.name(), path.object()) else { return };
-        self.is_event |= object == 0 && delta::is_event(name);
+        // Of a body that is an array of events, each of these is one.
+        let is_outermost = || path.objects().nth(1).is_none();
+        self.is_event |= delta::is_event(name) && is_outermost();
         match name {
             b"type" => self.kind = Some((object, raw.clone())),
             b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
             _ => {}
         }
-        if delta::is_identity(name, object == 0)
+        if delta::is_identity(name, name == b"type" && is_outermost())
             && let Some(value) = delta::identity(path.slice(raw))
         {
             let identity = self.identities.entry(object).or_default();
