@@ -232,6 +232,12 @@ fn values_go_where_each_format_has_them() {
             r#"[{"type":"d","index":0,"delta":{"text":"jo@exa"}},{"type":"d","index":0,"delta":{"text":"mple.com"}}]"#,
             r#"[{"type":"d","index":0,"delta":{"text":"<EMAIL_ADDRESS_1>"}},{"type":"d","index":0,"delta":{"text":""}}]"#,
         ),
+        // Sound between them is none of the text.
+        (
+            JSON,
+            r#"{"events":[{"type":"x.audio.transcript.delta","delta":"4242 4242 4242"},{"type":"x.audio.delta","delta":"4242"},{"type":"x.audio.transcript.delta","delta":" 4242"}]}"#,
+            r#"{"events":[{"type":"x.audio.transcript.delta","delta":"<CREDIT_CARD_1>"},{"type":"x.audio.delta","delta":"4242"},{"type":"x.audio.transcript.delta","delta":""}]}"#,
+        ),
         // With the tokens of their deltas.
         (
             JSON,

@@ -138,6 +138,7 @@ impl Visit for Leaves<'_> {
         if field::is_trace_id(path, text) {
             return;
         }
+        let is_sound = || self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta"));
         let role = if field::is_number(path, text) {
             Role::Number
         } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
@@ -151,12 +152,9 @@ impl Visit for Leaves<'_> {
         } else {
             match self.deltas.and_then(|events| delta::likeness(path, events, raw.len())) {
                 // Sound in base64, piece by piece.
-                Some(_)
-                    if self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta")) =>
-                {
-                    Role::String { escaped }
-                }
+                Some(_) if is_sound() => Role::String { escaped },
                 Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
+                None if is_sound() => Role::String { escaped },
                 None => match (delta::logged(path), path.listed()) {
                     (Some(array), _) => Role::Logged { array, escaped, place: Place::of(path) },
                     (None, Some(list)) if begins_event(text) => Role::Listed { escaped, list },
