@@ -8,18 +8,22 @@
 //! A literal is known by one of its words whose ends are its own (*whole*), or else by the first eight bytes, six or
 //! four, from where a word begins that the text may continue (*begun*); names also begin at the humps of `camelCase`.
 //! Characters beyond ASCII begin no word; a literal that has no word is known by the first bytes of such (*lead*).
+//!
+//! Nearly all words are let go by a [`Sieve`]. Of what is left, each way to be known by has a hash of its own, held
+//! against three bits of a word (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom filters,
+//! 2009), again without branches. Only then are literals compared.
 
 use crate::frequency;
-use crate::prefilter::{ROOM, Word, Words};
-use crate::words::HashBits;
+use crate::prefilter::sieve::{
+    self, HASHED, Sieve, begun, bytes_at, first_bytes, fold, keep, whole,
+};
+use crate::prefilter::{Kernel, ROOM, Words};
 
 /// Literals, in lower case, by their words.
 #[derive(Debug, Default)]
 pub(crate) struct Lexicon {
-    /// The [`gate`]s of all literals' words.
-    gates: HashBits,
-    /// Three bits in one word for each hash (F. Putze, P. Sanders, J. Singler, Cache-, hash- and space-efficient Bloom
-    /// filters, 2009).
+    sieve: Sieve,
+    /// Three bits in one word for the hash of each literal.
     bits: Vec<u64>,
     /// How far to shift a hash for the number of a word.
     shift: u32,
@@ -29,21 +33,34 @@ pub(crate) struct Lexicon {
     first_shift: u32,
     /// In order of their hashes.
     entries: Vec<Entry>,
+    /// Of the entries, the literals.
+    literals: Vec<Known>,
     /// The texts of the literals, one after the other.
     texts: Vec<u8>,
+    has_words: bool,
     has_humps: bool,
     has_leads: bool,
 }
 
-/// As small as it can be, since every look at one may be a miss in the nearest cache.
+/// What stands around the place that a literal is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    hash: u64,
-    /// The literal's bytes, [folded](fold), from where the word begins.
+    /// The literal's bytes, [folded](fold), from that place on, and how many there are.
     bytes: u64,
+    /// The same of those before.
+    before: u32,
+    ahead: u8,
+    behind: u8,
+    /// How long the word is, or nothing if it may go on.
+    len: u8,
+}
+
+/// A literal that is known by a place within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
     /// The literal's number.
     literal: u32,
-    /// Where its text stands among the texts, how long it is, and how far behind its start the word begins.
+    /// Where its text stands among the texts, how long it is, and how far behind its start the place is.
     text: u32,
     len: u16,
     offset: u16,
@@ -54,7 +71,7 @@ struct Entry {
 enum Key {
     Whole { start: usize, end: usize },
     Begun { start: usize, len: usize },
-    Lead { start: usize },
+    Lead { start: usize, len: usize },
 }
 
 /// Where a literal counts that begins with a letter or digit of ASCII; the later ones allow more.
@@ -107,8 +124,9 @@ impl Headed<'_> {
             }
         }
         let lead = || {
-            let start = (0..text.len().saturating_sub(LEAD - 1)).find(|&at| text[at] >= 0xC0)?;
-            Some(Key::Lead { start })
+            let start = text.iter().position(|&byte| byte >= 0xC0)?;
+            let len = BEGUN.into_iter().find(|&len| text.len() - start >= len)?;
+            Some(Key::Lead { start, len })
         };
         // What is frequent is better looked for by its rarest bytes, unless it is nothing but a word.
         let is_word = |key| key == Key::Whole { start: 0, end: text.len() };
@@ -123,136 +141,158 @@ const SELDOM: f32 = 0.0004;
 
 /// How many bytes from where a word begins count for a literal that has as many.
 const BEGUN: [usize; 3] = [8, 6, 4];
-/// How many bytes have a [`gate`].
-const GATED: usize = BEGUN[2];
 /// How many bytes from a character beyond ASCII on count.
 const LEAD: usize = 3;
-/// How many bytes of a word are hashed, with its length.
-const HASHED: usize = 8;
+/// The same for a [`Sieve`].
+const SIFTED: [usize; 4] = [8, 6, 5, 4];
+/// How many bytes before a word are compared first.
+const BEHIND: usize = 4;
+
+/// How many words are hashed at a time.
+const MANY: usize = 64;
+/// In how many ways a literal may be known.
+const WAYS: usize = 1 + BEGUN.len();
 
 impl Lexicon {
     /// Of these literals the ones that are [known](Headed::is_known), by their places in the list.
     pub(crate) fn new<'l>(literals: impl Iterator<Item = Headed<'l>>) -> Self {
+        const SHORT: &str = "literals are short";
+        const FEW: &str = "limits keep literals few";
         let mut lexicon = Self::default();
-        let mut gates = Vec::new();
+        let mut gathered: Vec<(u64, Entry, Known)> = Vec::new();
+        let mut sifted = Vec::new();
         for (number, literal) in (0u32..).zip(literals) {
             let Some(key) = literal.key() else { continue };
-            let (start, hash) = match key {
-                Key::Whole { start, end } => {
-                    let (bytes, len) = (first_bytes(&literal.text[start..end]), end - start);
-                    gates.push(gate(bytes, len));
-                    (start, whole(bytes, len))
+            let (Key::Whole { start, .. } | Key::Begun { start, .. } | Key::Lead { start, .. }) =
+                key;
+            let (behind, ahead) = literal.text.split_at(start);
+            let bytes = fold(first_bytes(ahead));
+            let (len, hash) = match key {
+                Key::Whole { end, .. } => {
+                    lexicon.has_words = true;
+                    (end - start, whole(bytes, (end - start) as u64))
                 }
-                Key::Begun { start, len } => {
+                Key::Begun { len, .. } => {
+                    lexicon.has_words = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
-                    let bytes = first_bytes(&literal.text[start..]);
-                    gates.push(gate(bytes, word_len(&literal.text[start..])));
-                    (start, begun(bytes, len))
+                    (word_len(ahead), begun(bytes, len))
                 }
-                Key::Lead { start } => {
+                Key::Lead { len, .. } => {
                     lexicon.has_leads = true;
-                    (start, lead(first_bytes(&literal.text[start..])))
+                    (LEAD, begun(bytes, len))
                 }
             };
-            const SHORT: &str = "literals are short";
-            lexicon.entries.push(Entry {
-                hash,
-                bytes: fold(first_bytes(&literal.text[start..])) & keep(literal.text.len() - start),
+            let is_whole = matches!(key, Key::Whole { .. });
+            sifted.push((
+                bytes,
+                match key {
+                    Key::Whole { .. } => sieve::Known::Whole(len as u64),
+                    _ => {
+                        let begun = SIFTED.into_iter().find(|&len| ahead.len() >= len);
+                        sieve::Known::Begun {
+                            len: begun.expect("as many as are hashed"),
+                            word: len as u64,
+                        }
+                    }
+                },
+            ));
+            let entry = Entry {
+                bytes: bytes & keep(ahead.len() as u64),
+                before: last_bytes(behind),
+                ahead: ahead.len().min(HASHED) as u8,
+                behind: behind.len().min(BEHIND) as u8,
+                len: if is_whole { u8::try_from(len).unwrap_or(0) } else { 0 },
+            };
+            let known = Known {
                 literal: number,
-                text: u32::try_from(lexicon.texts.len()).expect("limits keep literals few"),
+                text: u32::try_from(lexicon.texts.len()).expect(FEW),
                 len: u16::try_from(literal.text.len()).expect(SHORT),
                 offset: u16::try_from(start).expect(SHORT),
-            });
+            };
+            gathered.push((hash, entry, known));
             lexicon.texts.extend_from_slice(literal.text);
         }
-        lexicon.entries.sort_unstable();
-        gates.sort_unstable();
-        gates.dedup();
-        lexicon.gates = HashBits::new(&gates);
+        gathered.sort_unstable();
+        let log = gathered.len().next_power_of_two().ilog2();
+
+        lexicon.sieve = Sieve::new(&sifted);
         // Two words for each hash, in at most sixteen kilobytes, half of the nearest cache.
-        let log = (2 * lexicon.entries.len()).next_power_of_two().ilog2().clamp(1, 11);
-        lexicon.shift = 64 - log;
-        lexicon.bits = vec![0; 1 << log];
-        let first_log = log + 1;
-        lexicon.first_shift = 64 - first_log;
-        for entry in &lexicon.entries {
-            lexicon.bits[(entry.hash >> lexicon.shift) as usize] |= three_bits(entry.hash);
+        let bits_log = (log + 1).clamp(1, 11);
+        lexicon.shift = u64::BITS - bits_log;
+        lexicon.bits = vec![0; 1 << bits_log];
+        for &(hash, ..) in &gathered {
+            lexicon.bits[(hash >> lexicon.shift) as usize] |= three_bits(hash);
         }
-        let shift = lexicon.first_shift;
+        let first_log = log + 1;
+        lexicon.first_shift = u64::BITS - first_log;
         lexicon.first = (0..=1u64 << first_log)
-            .map(|bucket| lexicon.entries.partition_point(|entry| entry.hash >> shift < bucket))
-            .map(|place| u32::try_from(place).expect("limits keep literals few"))
+            .map(|bucket| {
+                gathered.partition_point(|(hash, ..)| hash >> lexicon.first_shift < bucket)
+            })
+            .map(|place| u32::try_from(place).expect(FEW))
             .collect();
+        (lexicon.entries, lexicon.literals) =
+            gathered.into_iter().map(|(_, entry, known)| (entry, known)).unzip();
         lexicon
     }
 
     /// Calls `found` with the start and the number of every literal that one of the gathered words belongs to.
-    ///
-    /// Of the words nearly all are let go without a branch that would depend on them: those branches could not be
-    /// predicted, and cost more than all else.
-    pub(crate) fn find(&self, haystack: &[u8], words: &Words, mut found: impl FnMut(usize, u32)) {
-        if self.entries.is_empty() {
-            return;
-        }
-        let mut kept = [0u16; ROOM];
-        let mut count = 0;
-        for (number, word) in (0..ROOM as u16).zip(words.words()) {
-            let bytes = bytes_at(haystack, word.start);
-            kept[count % ROOM] = number;
-            count += usize::from(self.gates.may_hold(gate(bytes, word.end - word.start)));
-        }
-        for &number in &kept[..count] {
-            self.look_at(haystack, words.word(number.into()), &mut found);
-        }
-        if self.has_humps {
-            let mut count = 0;
-            for (number, &at) in (0..ROOM as u16).zip(words.humps()) {
-                let bytes = bytes_at(haystack, at);
-                kept[count % ROOM] = number;
-                count +=
-                    usize::from(self.gates.may_hold(gate(bytes, word_len(&bytes.to_le_bytes()))));
-            }
-            for &number in &kept[..count] {
-                let at = words.humps()[usize::from(number)];
-                let bytes = bytes_at(haystack, at);
-                let hashes = BEGUN.map(|len| begun(bytes, len));
-                self.look_for(haystack, (at, bytes), hashes, &mut found);
-            }
-        }
-        if self.has_leads {
-            for &at in words.leads() {
-                let bytes = bytes_at(haystack, at);
-                self.look_for(haystack, (at, bytes), [lead(bytes)], &mut found);
-            }
-        }
-    }
-
-    #[inline]
-    fn look_at(&self, haystack: &[u8], word: Word, found: &mut impl FnMut(usize, u32)) {
-        let len = word.end - word.start;
-        let bytes = bytes_at(haystack, word.start);
-        let [eight, six, four] = BEGUN.map(|len| begun(bytes, len));
-        let hashes = [whole(bytes & keep(len), len), eight, six, four];
-        self.look_for(haystack, (word.start, bytes), hashes, found);
-    }
-
-    #[inline(always)]
-    fn look_for<const N: usize>(
+    pub(crate) fn find(
         &self,
         haystack: &[u8],
-        (at, bytes): (usize, u64),
-        hashes: [u64; N],
+        words: &Words,
+        kernel: Kernel,
+        mut found: impl FnMut(usize, u32),
+    ) {
+        if self.has_words {
+            let (starts, ends) = (words.starts(), words.ends());
+            self.find_at(haystack, (&starts[..ends.len()], ends), kernel, &mut found);
+        }
+        let mut ends = [0; ROOM];
+        let mut find = |starts: &[usize], len: fn(&[u8]) -> usize| {
+            for (end, &start) in ends.iter_mut().zip(starts) {
+                *end = start + len(&haystack[start..]);
+            }
+            self.find_at(haystack, (starts, &ends[..starts.len()]), kernel, &mut found);
+        };
+        if self.has_humps && !words.humps().is_empty() {
+            // More than is hashed does not matter, and a word may have a thousand humps.
+            find(words.humps(), |text| word_len(&text[..text.len().min(HASHED)]));
+        }
+        if self.has_leads && !words.leads().is_empty() {
+            find(words.leads(), |_| LEAD);
+        }
+    }
+
+    /// The same of words, given where they start and end.
+    fn find_at(
+        &self,
+        haystack: &[u8],
+        (starts, ends): (&[usize], &[usize]),
+        kernel: Kernel,
         found: &mut impl FnMut(usize, u32),
     ) {
-        // One branch for all of them, as each is seldom there.
-        let mut held = 0u32;
-        for (number, &hash) in hashes.iter().enumerate() {
-            held |= u32::from(self.may_hold(hash)) << number;
-        }
-        while held != 0 {
-            let hash = hashes[held.trailing_zeros() as usize];
-            self.look(haystack, (at, bytes), hash, found);
-            held &= held - 1;
+        let mut kept = [0; ROOM + 8];
+        let count = kernel.sift(&self.sieve, haystack, (starts, ends), &mut kept);
+        for kept in kept[..count].chunks(MANY) {
+            let mut left = [(0u16, 0u16); MANY * WAYS];
+            let mut hashes = [[0; WAYS]; MANY];
+            let mut count = 0;
+            for ((place, &number), hashes) in (0..).zip(kept).zip(&mut hashes) {
+                let (start, end) = (starts[usize::from(number)], ends[usize::from(number)]);
+                let bytes = fold(bytes_at(haystack, start));
+                let [eight, six, four] = BEGUN.map(|len| begun(bytes, len));
+                *hashes = [whole(bytes, (end - start) as u64), eight, six, four];
+                for (way, &hash) in (0..).zip(&*hashes) {
+                    left[count % (MANY * WAYS)] = (place, way);
+                    count += usize::from(self.may_hold(hash));
+                }
+            }
+            for &(place, way) in &left[..count] {
+                let number = usize::from(kept[usize::from(place)]);
+                let hash = hashes[usize::from(place)][usize::from(way)];
+                self.look(haystack, (starts[number], ends[number]), hash, found);
+            }
         }
     }
 
@@ -262,27 +302,35 @@ impl Lexicon {
         self.bits[(hash >> self.shift) as usize] & bits == bits
     }
 
+    /// Compares the literals that have a hash with what stands around a word.
     #[inline(never)]
     fn look(
         &self,
         haystack: &[u8],
-        (at, bytes): (usize, u64),
+        (at, end): (usize, usize),
         hash: u64,
         found: &mut impl FnMut(usize, u32),
     ) {
+        let bytes = fold(bytes_at(haystack, at));
         let bucket = (hash >> self.first_shift) as usize;
-        let entries = &self.entries[self.first[bucket] as usize..self.first[bucket + 1] as usize];
-        let bytes = fold(bytes);
-        for entry in entries.iter().filter(|entry| entry.hash == hash) {
-            let ahead = usize::from(entry.len - entry.offset);
-            if bytes & keep(ahead) != entry.bytes {
+        let range = self.first[bucket] as usize..self.first[bucket + 1] as usize;
+        let before =
+            match at.checked_sub(BEHIND).and_then(|from| haystack[from..at].try_into().ok()) {
+                Some(before) => u32::from_be_bytes(before) | 0x2020_2020,
+                None => last_bytes(&haystack[..at]),
+            };
+        for (entry, known) in self.entries[range.clone()].iter().zip(&self.literals[range]) {
+            let stands = bytes & keep(entry.ahead.into()) == entry.bytes
+                && before & keep(entry.behind.into()) as u32 == entry.before
+                && (entry.len == 0 || usize::from(entry.len) == end - at);
+            if !stands {
                 continue;
             }
-            let text = &self.texts[entry.text as usize..][..usize::from(entry.len)];
-            let Some(start) = at.checked_sub(entry.offset.into()) else { continue };
+            let text = &self.texts[known.text as usize..][..usize::from(known.len)];
+            let Some(start) = at.checked_sub(known.offset.into()) else { continue };
             let stands = haystack.get(start..start + text.len());
             if stands.is_some_and(|stands| stands.eq_ignore_ascii_case(text)) {
-                found(start, entry.literal);
+                found(start, known.literal);
             }
         }
     }
@@ -293,77 +341,15 @@ fn three_bits(hash: u64) -> u64 {
     1 << (hash >> 40 & 63) | 1 << (hash >> 34 & 63) | 1 << (hash >> 28 & 63)
 }
 
-/// All ones in the first so many bytes.
-const KEEP: [u64; HASHED + 1] = {
-    let mut keep = [u64::MAX; HASHED + 1];
-    let mut len = 0;
-    while len < HASHED {
-        keep[len] = (1 << (8 * len)) - 1;
-        len += 1;
-    }
-    keep
-};
-
-/// All ones in as many bytes as there are of `len`.
-#[inline(always)]
-fn keep(len: usize) -> u64 {
-    KEEP[len.min(HASHED)]
-}
-
-/// Letters in lower case. Digits stay what they are, some signs become others.
-#[inline(always)]
-fn fold(bytes: u64) -> u64 {
-    bytes | 0x2020_2020_2020_2020
-}
-
-/// Eight bytes from `at` on, or as many as there are.
-#[inline(always)]
-fn bytes_at(haystack: &[u8], at: usize) -> u64 {
-    match haystack.get(at..at + HASHED) {
-        Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
-        None => first_bytes(&haystack[at..]),
-    }
-}
-
-#[cold]
-fn first_bytes(bytes: &[u8]) -> u64 {
-    bytes.iter().take(HASHED).rev().fold(0, |all, &byte| all << 8 | u64::from(byte))
-}
-
-/// The hash of a word of `len` bytes, given its first ones and zeros. Letters and digits alike have the bit that
-/// makes letters small.
-#[inline(always)]
-fn whole(bytes: u64, len: usize) -> u64 {
-    let folded = fold(bytes) & keep(len);
-    (folded ^ (len as u64) << 57).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-/// The hash of the first `len` bytes from where a word begins.
-#[inline(always)]
-fn begun(bytes: u64, len: usize) -> u64 {
-    let folded = fold(bytes) & KEEP[len];
-    (folded ^ (len as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93)
-}
-
-/// The hash for [`HashBits`] of a word of `len` bytes, given its first ones and any others: of the first four.
-/// Whatever a literal is known by says these, since none that is begun has fewer.
-#[inline(always)]
-fn gate(bytes: u64, len: usize) -> u32 {
-    let first = (bytes | 0x2020_2020) & KEEP[len.min(GATED)];
-    (first as u32).wrapping_mul(0x9E37_79B1)
+/// The last four bytes, or as many as there are, [folded](fold), the last one lowest.
+fn last_bytes(bytes: &[u8]) -> u32 {
+    let last = bytes.iter().rev().take(BEHIND).zip(0..);
+    last.fold(0, |all, (&byte, place)| all | u32::from(byte | 0x20) << (8 * place))
 }
 
 /// How many letters and digits there are before anything else.
 fn word_len(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
-}
-
-/// The hash of the first bytes of a character beyond ASCII and what follows.
-#[inline(always)]
-fn lead(bytes: u64) -> u64 {
-    // What follows may be a letter in either case.
-    let folded = (bytes & 0x00FF_FFFF) | 0x0020_0000;
-    (folded ^ 1 << 45).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 #[cfg(test)]
@@ -375,18 +361,19 @@ mod tests {
     use crate::prefilter::Kernel;
 
     fn found(lexicon: &Lexicon, text: &[u8]) -> Vec<(usize, u32)> {
-        let mut words = Words::new(Kernel::best());
+        let kernel = Kernel::best();
+        let mut words = Words::new(kernel);
         let mut all = Vec::new();
         words.begin();
-        Kernel::best().classify(text, |_, masks| {
+        kernel.classify(text, |_, masks| {
             if words.push(masks) {
                 words.gather();
-                lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+                lexicon.find(text, &words, kernel, |start, literal| all.push((start, literal)));
                 words.go_on();
             }
         });
         words.finish(text.len());
-        lexicon.find(text, &words, |start, literal| all.push((start, literal)));
+        lexicon.find(text, &words, kernel, |start, literal| all.push((start, literal)));
         all.sort_unstable();
         all
     }
@@ -408,7 +395,7 @@ mod tests {
         assert_eq!(key("github", Anywhere, false), None);
         assert_eq!(key("a.b.n", Word, true), begun(0, 4));
         assert_eq!(key("-----begin ", Anywhere, false), begun(5, 6));
-        assert_eq!(key("паспорт", Word, true), Some(Key::Lead { start: 0 }));
+        assert_eq!(key("паспорт", Word, true), Some(Key::Lead { start: 0, len: 8 }));
         assert_eq!(key("://", Word, true), None);
         assert_eq!(key("pat", Word, false), None);
         assert_eq!(key("$1$", Word, false), None);

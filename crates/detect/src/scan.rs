@@ -209,18 +209,18 @@ impl Scanner {
 
     /// Reads the text: its runs, and the literals of every layer that its words lead to.
     fn read(&mut self, haystack: &[u8]) {
-        let Self { rules, layers, runs, words, .. } = self;
+        let Self { rules, layers, runs, words, kernel, .. } = self;
         layers.iter_mut().for_each(LayerScratch::begin);
         let mut look = |words: &mut Words| {
             words.gather();
             for (based, scratch) in rules.layers().iter().zip(&mut *layers) {
-                scratch.look(&based.layer, haystack, words);
+                scratch.look(&based.layer, haystack, words, *kernel);
             }
             words.go_on();
         };
         runs.begin();
         words.begin();
-        self.kernel.classify(haystack, |at, masks| {
+        kernel.classify(haystack, |at, masks| {
             runs.push(at, masks);
             if words.push(masks) {
                 look(words);
@@ -280,8 +280,8 @@ impl LayerScratch {
     }
 
     /// Takes note of the literals that words lead to.
-    fn look(&mut self, layer: &Layer, haystack: &[u8], words: &Words) {
-        layer.lexicon.find(haystack, words, |start, literal| {
+    fn look(&mut self, layer: &Layer, haystack: &[u8], words: &Words, kernel: Kernel) {
+        layer.lexicon.find(haystack, words, kernel, |start, literal| {
             let found = (start, literal);
             candidates::note(layer, haystack, found, &mut self.places, &mut self.words);
         });

@@ -93,20 +93,14 @@ pub(super) fn hits(haystack: &[u8], tables: Both<'_>, mut each: impl FnMut(usize
     // Each place looks at the bytes after it as well.
     while at + BLOCK + PLACES <= haystack.len() {
         let block = &haystack[at..at + BLOCK + PLACES];
-        report(at, tables.map(|tables| hits_in(block, tables)), &mut each);
+        each(at, tables.map(|tables| hits_in(block, tables)));
         at += BLOCK;
     }
     while at < haystack.len() {
         let rest = &haystack[at..];
         let block = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
-        report(at, tables.map(|tables| hits_in(&block, tables)), &mut each);
+        each(at, tables.map(|tables| hits_in(&block, tables)));
         at += BLOCK;
-    }
-}
-
-fn report(at: usize, bits: Hits, each: &mut impl FnMut(usize, Hits)) {
-    if bits != [0; 2] {
-        each(at, bits);
     }
 }
 

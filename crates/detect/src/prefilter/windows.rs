@@ -130,28 +130,56 @@ impl Windows {
         [&self.literals, &self.others]
     }
 
-    /// Calls `found` with the numbers of the literal windows that stand at `at`.
-    #[inline]
-    pub(crate) fn literals_at(&self, text: &[u8], at: usize, mut found: impl FnMut(u32)) {
-        self.table.find(text, at, at + 1, |_, word| found(self.numbers[word as usize]));
+    /// Calls `found` with the literal windows that stand at these places, and where.
+    pub(crate) fn literals_at(
+        &self,
+        text: &[u8],
+        places: &[usize],
+        mut found: impl FnMut(u32, usize),
+    ) {
+        for &at in places {
+            self.table.find(text, at, at + 1, |_, word| found(self.numbers[word as usize], at));
+        }
     }
 
-    /// Calls `found` with the numbers of the other windows that stand at `at`.
-    pub(crate) fn others_at(&self, text: &[u8], at: usize, mut found: impl FnMut(u32)) {
-        let text = &text[at..];
-        let mut first = [0; PLACES];
-        let len = text.len().min(PLACES);
-        first[..len].copy_from_slice(&text[..len]);
-        let mut bits = self.others.buckets_at(&first);
-        while bits != 0 {
-            for &number in &self.buckets[bits.trailing_zeros() as usize] {
-                let sets = &self.windows[number as usize].0;
-                if ByteSet::all_admit(sets, text, 0) {
-                    found(number);
+    /// Calls `found` with the other windows that stand at these places, and where.
+    pub(crate) fn others_at(
+        &self,
+        text: &[u8],
+        places: &[usize],
+        mut found: impl FnMut(u32, usize),
+    ) {
+        // Most are hit in vain; which, no branch could predict.
+        let mut hit = [(0, 0); MANY];
+        for places in places.chunks(MANY) {
+            let mut count = 0;
+            for &at in places {
+                let buckets = self.others.buckets_at(&first_bytes(&text[at..]));
+                hit[count % MANY] = (at, buckets);
+                count += usize::from(buckets != 0);
+            }
+            for &(at, mut buckets) in &hit[..count] {
+                while buckets != 0 {
+                    for &number in &self.buckets[buckets.trailing_zeros() as usize] {
+                        if ByteSet::all_admit(&self.windows[number as usize].0, text, at) {
+                            found(number, at);
+                        }
+                    }
+                    buckets &= buckets - 1;
                 }
             }
-            bits &= bits - 1;
         }
+    }
+}
+
+/// How many places are looked at together.
+const MANY: usize = 32;
+
+#[inline]
+fn first_bytes(text: &[u8]) -> [u8; PLACES] {
+    match text.first_chunk() {
+        Some(first) => *first,
+        None => std::array::from_fn(|at| text.get(at).copied().unwrap_or(0)),
     }
 }
 

@@ -1,15 +1,9 @@
 //! Where words stand.
 
+use super::marks::{BLOCKS, Marks};
 use super::{BLOCK, Kernel, Masks};
 
-/// A maximal run of ASCII letters and digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Word {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-/// The words of some blocks, and the places of characters beyond ASCII, gathered to be looked up together:
+/// The words of some blocks, which are maximal runs of ASCII letters and digits, and the places of characters beyond ASCII, gathered to be looked up together:
 /// a loop over many words runs faster than one over the few of each block.
 #[derive(Debug)]
 pub(crate) struct Words {
@@ -17,41 +11,26 @@ pub(crate) struct Words {
     /// Where the first of the blocks starts, and how many there are.
     at: usize,
     blocks: usize,
-    starts: Places,
-    ends: Places,
-    humps: Places,
-    leads: Places,
+    starts: Marks,
+    ends: Marks,
+    humps: Marks,
+    leads: Marks,
     /// The last byte was of a word.
     inside: bool,
     /// The last byte was a small letter or a digit.
     small: bool,
 }
 
-/// Places of one kind: those set in the masks of some blocks, and once these are gathered, a list.
-#[derive(Debug)]
-struct Places {
-    masks: [u64; BLOCKS],
-    any: u64,
-    list: Box<[usize; ROOM]>,
-    len: usize,
-}
-
-/// How many blocks are gathered: enough for a few hundred words.
-const BLOCKS: usize = 32;
-/// A word is followed by a byte that is of none; one may have begun before.
-pub(crate) const ROOM: usize = (BLOCKS * BLOCK / 2 + BLOCK).next_power_of_two();
-
 impl Words {
     pub(crate) fn new(kernel: Kernel) -> Self {
-        let places = || Places { masks: [0; BLOCKS], any: 0, list: Box::new([0; ROOM]), len: 0 };
         Self {
             kernel,
             at: 0,
             blocks: 0,
-            starts: places(),
-            ends: places(),
-            humps: places(),
-            leads: places(),
+            starts: Marks::default(),
+            ends: Marks::default(),
+            humps: Marks::default(),
+            leads: Marks::default(),
             inside: false,
             small: false,
         }
@@ -60,7 +39,7 @@ impl Words {
     /// Forgets the last haystack.
     pub(crate) fn begin(&mut self) {
         (self.at, self.blocks, self.inside, self.small) = (0, 0, false, false);
-        self.clear(0);
+        self.clear(None);
     }
 
     /// Takes the masks of the next block; true if it is time to [`gather`](Self::gather) the words, look them up
@@ -86,13 +65,7 @@ impl Words {
     /// Makes lists of what was pushed.
     pub(crate) fn gather(&mut self) {
         for places in [&mut self.starts, &mut self.ends, &mut self.humps, &mut self.leads] {
-            if places.any != 0 {
-                places.len += self.kernel.places(
-                    self.at,
-                    &places.masks[..self.blocks],
-                    &mut places.list[places.len..],
-                );
-            }
+            places.gather(self.kernel, self.at, self.blocks);
         }
         self.at += self.blocks * BLOCK;
         self.blocks = 0;
@@ -101,22 +74,19 @@ impl Words {
     /// Gathers the last, and ends a word that reaches the end of the haystack.
     pub(crate) fn finish(&mut self, end: usize) {
         self.gather();
-        if self.starts.len > self.ends.len {
-            self.ends.list[self.ends.len] = end;
-            self.ends.len += 1;
+        if self.starts.get().len() > self.ends.get().len() {
+            self.ends.push(end);
         }
     }
 
-    /// The words that are complete.
-    pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
-        let (starts, ends) = (self.starts.get(), self.ends.get());
-        starts.iter().zip(ends).map(|(&start, &end)| Word { start, end })
+    /// Where words begin, one of which may not have ended yet.
+    pub(crate) fn starts(&self) -> &[usize] {
+        self.starts.get()
     }
 
-    /// One of them.
-    #[inline]
-    pub(crate) fn word(&self, number: usize) -> Word {
-        Word { start: self.starts.get()[number], end: self.ends.get()[number] }
+    /// One past where they end.
+    pub(crate) fn ends(&self) -> &[usize] {
+        self.ends.get()
     }
 
     /// Where within words a capital follows a small letter or a digit.
@@ -131,29 +101,17 @@ impl Words {
 
     /// Forgets what was looked up, but for a word that has not ended.
     pub(crate) fn go_on(&mut self) {
-        self.clear(self.starts.len - self.ends.len);
+        let pending = self.starts.get().get(self.ends.get().len()).copied();
+        self.clear(pending);
     }
 
-    fn clear(&mut self, pending: usize) {
-        if pending > 0 {
-            self.starts.list[0] = self.starts.list[self.starts.len - 1];
-        }
+    fn clear(&mut self, pending: Option<usize>) {
         for places in [&mut self.starts, &mut self.ends, &mut self.humps, &mut self.leads] {
-            (places.len, places.any) = (0, 0);
+            places.clear();
         }
-        self.starts.len = pending;
-    }
-}
-
-impl Places {
-    #[inline(always)]
-    fn set(&mut self, block: usize, mask: u64) {
-        self.masks[block] = mask;
-        self.any |= mask;
-    }
-
-    fn get(&self) -> &[usize] {
-        &self.list[..self.len]
+        if let Some(pending) = pending {
+            self.starts.push(pending);
+        }
     }
 }
 
@@ -175,7 +133,7 @@ mod tests {
             let mut words = Words::new(kernel);
             let (mut found, mut humps, mut leads) = (Vec::new(), Vec::new(), Vec::new());
             let mut look = |words: &mut Words| {
-                found.extend(words.words());
+                found.extend(words.starts().iter().copied().zip(words.ends().iter().copied()));
                 humps.extend_from_slice(words.humps());
                 leads.extend_from_slice(words.leads());
                 words.go_on();
@@ -194,7 +152,7 @@ mod tests {
             while at < bytes.len() {
                 let len = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
                 if len > 0 {
-                    expected.push(Word { start: at, end: at + len });
+                    expected.push((at, at + len));
                 }
                 at += len.max(1);
             }

@@ -1,15 +1,15 @@
 //! The pass with AVX-512 and AVX2. The only unsafe code of this crate.
 //!
-//! Two things are unsafe about it: running instructions that the processor may not have, and loading 64 or
-//! 32 bytes through a pointer. The first is settled by the types: a value of [`Avx512`] or [`Avx2`] exists only
-//! if the processor was asked. The second by taking arrays and slices whose length was checked. Everything else
+//! Two things are unsafe about it: running instructions that the processor may not have, and loading or storing
+//! through a pointer. The first is settled by the types: a value of [`Avx512`] or [`Avx2`] exists only if the
+//! processor was asked. The second by taking arrays and slices whose length was checked. Everything else
 //! is plain arithmetic. The tests of the parent module and a fuzz target hold both against the portable twin.
 #![allow(unsafe_code, reason = "SIMD: measured at 20 times the portable pass")]
 
 use std::arch::x86_64::*;
 
 use super::windows::{Group, PLACES};
-use super::{BLOCK, Both, Hits, Masks, padded};
+use super::{BLOCK, Both, Hits, Masks, Sieve, padded, sieve};
 
 /// Proof that AVX-512 with byte permutations is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,7 @@ impl Avx512 {
     pub(super) fn detect() -> Option<Self> {
         let there = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512vbmi2")
             && is_x86_feature_detected!("bmi1")
@@ -45,6 +46,17 @@ impl Avx512 {
     pub(super) fn places(self, at: usize, masks: &[u64], list: &mut [usize]) -> usize {
         // SAFETY: as above.
         unsafe { places_512(at, masks, list) }
+    }
+
+    pub(super) fn sift(
+        self,
+        sieve: &Sieve,
+        haystack: &[u8],
+        words: (&[usize], &[usize]),
+        kept: &mut [u16],
+    ) -> usize {
+        // SAFETY: as above.
+        unsafe { sift_512(sieve, haystack, words, kept) }
     }
 }
 
@@ -125,6 +137,85 @@ fn places_512(at: usize, masks: &[u64], list: &mut [usize]) -> usize {
     len
 }
 
+/// As [`Sieve::sift`], eight words at a time. What has to be looked up is, one by one: the processor's own way to gather
+/// takes longer.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2")]
+fn sift_512(
+    sieve: &Sieve,
+    haystack: &[u8],
+    (starts, ends): (&[usize], &[usize]),
+    kept: &mut [u16],
+) -> usize {
+    const MANY: usize = 64;
+    let all = |value: u64| _mm512_set1_epi64(value.cast_signed());
+    let (one, low) = (all(1), all(u64::from(u32::MAX)));
+    let slot_shift = _mm_cvtsi32_si128(sieve.shift.cast_signed());
+    let mut numbers = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    let mut count = 0;
+    let (mut bytes, mut lens, mut slots) = ([0; MANY], [0; MANY], [0; MANY]);
+    for (starts, ends) in starts.chunks(MANY).zip(ends.chunks(MANY)) {
+        let words = starts.iter().zip(ends);
+        let places = bytes.iter_mut().zip(&mut lens);
+        for ((&start, &end), (bytes, len)) in words.zip(places) {
+            (*bytes, *len) = (sieve::bytes_at(haystack, start), (end - start) as u64);
+        }
+        let word = |bytes: &[u64; 8], len: &[u64; 8]| {
+            let (bytes, len) = (load_words(bytes), load_words(len));
+            let bytes = _mm512_or_si512(bytes, all(sieve::FOLD));
+            let bits = _mm512_slli_epi64::<3>(_mm512_min_epu64(len, all(sieve::HASHED as u64)));
+            // A shift by 64 leaves nothing, less one of which is all ones.
+            let keep = _mm512_sub_epi64(_mm512_sllv_epi64(one, bits), one);
+            (bytes, len, _mm512_and_si512(bytes, keep))
+        };
+        let groups = bytes.as_chunks::<8>().0.iter().zip(lens.as_chunks::<8>().0);
+        for ((bytes, len), slots) in groups.clone().zip(slots.as_chunks_mut::<8>().0) {
+            let (_, _, word) = word(bytes, len);
+            let first = _mm512_mul_epu32(word, all(sieve::SLOT.into()));
+            let slot = _mm512_srl_epi64(_mm512_and_si512(first, low), slot_shift);
+            // SAFETY: the array is 64 bytes long, and the store asks for no alignment.
+            unsafe { _mm512_storeu_si512(slots.as_mut_ptr().cast(), slot) };
+        }
+        for slot in &mut slots {
+            *slot = sieve.slots[*slot as usize];
+        }
+        let mut left = starts.len();
+        for ((bytes, len), slot) in groups.zip(slots.as_chunks::<8>().0) {
+            let (bytes, len, word) = word(bytes, len);
+            let slot = load_words(slot);
+            let hash = |bytes: __m512i, len: __m512i, by: u64| {
+                let hash = _mm512_mullo_epi64(_mm512_xor_si512(bytes, len), all(by));
+                _mm512_srlv_epi64(slot, _mm512_srli_epi64::<{ sieve::TOP }>(hash))
+            };
+            let whole = hash(word, _mm512_slli_epi64::<{ sieve::WHOLE_LEN }>(len), sieve::WHOLE);
+            let eight = hash(bytes, all(sieve::begun_len(8)), sieve::BEGUN);
+            let six = _mm512_and_si512(bytes, all(sieve::keep(6)));
+            let six = hash(six, all(sieve::begun_len(6)), sieve::BEGUN);
+            let bit = |bytes| _mm512_srlv_epi64(slot, _mm512_and_si512(bytes, all(63)));
+            let fifth = bit(_mm512_srli_epi64::<32>(bytes));
+            let fourth = bit(_mm512_srli_epi64::<24>(bytes));
+            let asked = _mm512_ternarylogic_epi64::<OR>(whole, eight, six);
+            let asked = _mm512_ternarylogic_epi64::<OR>(asked, fifth, fourth);
+            let there = ((1u32 << left.min(8)) - 1) as u8;
+            let passes = _mm512_mask_test_epi64_mask(there, asked, one);
+            let passed = _mm512_cvtepi64_epi16(_mm512_maskz_compress_epi64(passes, numbers));
+            let room = kept[count..].first_chunk_mut::<8>().expect("room for eight more");
+            // SAFETY: the array is 16 bytes long, and the store asks for no alignment.
+            unsafe { _mm_storeu_si128(room.as_mut_ptr().cast(), passed) };
+            count += passes.count_ones() as usize;
+            numbers = _mm512_add_epi64(numbers, all(8));
+            left = left.saturating_sub(8);
+        }
+    }
+    count
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load_words(words: &[u64; 8]) -> __m512i {
+    // SAFETY: the array is 64 bytes long, and the load asks for no alignment.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
 fn hits_512(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)) {
     let class_of = tables.map(|tables| tables.classes.as_chunks::<64>().0);
@@ -150,18 +241,14 @@ fn hits_512(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)
     let mut at = 0;
     while at + BLOCK + PLACES <= haystack.len() {
         let bits = look(std::array::from_fn(|place| load_512(&haystack[at + place..])));
-        if bits != [0; 2] {
-            each(at, bits);
-        }
+        each(at, bits);
         at += BLOCK;
     }
     while at < haystack.len() {
         let rest = &haystack[at..];
         let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
         let bits = look(std::array::from_fn(|place| load_512(&rest[place..])));
-        if bits != [0; 2] {
-            each(at, bits);
-        }
+        each(at, bits);
         at += BLOCK;
     }
 }
@@ -169,6 +256,8 @@ fn hits_512(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)
 const _: () = assert!(size_of::<usize>() == 8, "places are stored as eight bytes");
 /// The truth table of the and of three.
 const AND: i32 = 0x80;
+/// That of the or.
+const OR: i32 = 0xFE;
 /// That of the first, or the second and the third.
 const OR_AND: i32 = 0xF8;
 const _: () =
@@ -299,9 +388,7 @@ fn hits_256(tables: Both<'_>, haystack: &[u8], mut each: impl FnMut(usize, Hits)
             let rest = padded(&rest[..rest.len().min(BLOCK + PLACES)]);
             whole(&rest)
         };
-        if bits != [0; 2] {
-            each(at, bits);
-        }
+        each(at, bits);
         at += BLOCK;
     }
 }

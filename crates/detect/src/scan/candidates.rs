@@ -9,7 +9,7 @@ use crate::context::{
 };
 use crate::finding::Span;
 use crate::layer::{Entry, Layer, Reaching};
-use crate::prefilter::{DIGIT_RUN, Kernel, Runs, TOKEN_RUN};
+use crate::prefilter::{BLOCK, BLOCKS, DIGIT_RUN, Kernel, Marks, Runs, TOKEN_RUN};
 
 /// What was found of a layer's literals and shapes in the present haystack.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Places {
     /// The context words that lead to rules, in the text and in the field's name.
     leads: Vec<WordHit>,
     field_leads: Vec<u32>,
+    /// Where windows of literals and others were hit, while these are looked for.
+    marks: [Marks; 2],
     /// Where shapes stand, and whose.
     shapes: Vec<(usize, u32)>,
     /// The rules that words lead to by ranges, in the order of their numbers once sorted.
@@ -130,22 +132,32 @@ impl Pass<'_> {
             return;
         }
         let bytes = self.haystack.bytes;
-        let windows = &layer.windows;
-        let places = |block: usize, mut bits: u64| {
-            std::iter::from_fn(move || {
-                let at = (bits != 0).then(|| block + bits.trailing_zeros() as usize)?;
-                bits &= bits - 1;
-                (at < bytes.len()).then_some(at)
-            })
-        };
-        kernel.hits(bytes, windows.both(), |block, [literals, others]| {
-            for at in places(block, literals) {
-                windows.literals_at(bytes, at, |window| self.hit(window, at));
-            }
-            for at in places(block, others) {
-                windows.others_at(bytes, at, |window| self.hit(window, at));
+        let mut marks = std::mem::take(&mut self.places.marks);
+        let (mut from, mut blocks) = (0, 0);
+        kernel.hits(bytes, layer.windows.both(), |at, [literals, others]| {
+            marks[0].set(blocks, literals);
+            marks[1].set(blocks, others);
+            blocks += 1;
+            if blocks == HIT_BLOCKS {
+                self.look_at_hits(kernel, from, blocks, &mut marks);
+                (from, blocks) = (at + BLOCK, 0);
             }
         });
+        self.look_at_hits(kernel, from, blocks, &mut marks);
+        self.places.marks = marks;
+    }
+
+    /// Takes note of the windows that stand where these blocks were hit.
+    fn look_at_hits(&mut self, kernel: Kernel, at: usize, blocks: usize, marks: &mut [Marks; 2]) {
+        let windows = &self.layer.windows;
+        let bytes = self.haystack.bytes;
+        for marks in &mut *marks {
+            marks.gather(kernel, at, blocks);
+            marks.cut(bytes.len());
+        }
+        windows.literals_at(bytes, marks[0].get(), |window, at| self.hit(window, at));
+        windows.others_at(bytes, marks[1].get(), |window, at| self.hit(window, at));
+        marks.iter_mut().for_each(Marks::clear);
     }
 
     /// Takes note of a window at `at`.
@@ -496,6 +508,9 @@ fn stands(text: &[u8], at: usize, offset: usize, literal: &[u8]) -> Option<usize
     let stands = text.get(start..start + literal.len())?;
     stands.eq_ignore_ascii_case(literal).then_some(start)
 }
+
+/// How many blocks are looked through before what was hit is looked at; every place of them may be.
+const HIT_BLOCKS: usize = BLOCKS / 2;
 
 /// What widening a span to whole characters may add at an end.
 const CHAR: usize = 3;
