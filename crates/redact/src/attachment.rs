@@ -39,6 +39,14 @@ pub(crate) struct Style {
     ends: bool,
 }
 
+impl Attachment {
+    /// Whether it is a run in prose that is text in base64, but no longer than a key or a part of a token, which
+    /// rules know as it stands.
+    pub(crate) fn may_be_token(&self) -> bool {
+        self.range == self.payload && self.payload.len() < LONG
+    }
+}
+
 impl Style {
     pub(crate) fn of(text: &[u8]) -> Self {
         let lines = memchr::memchr(b'\n', text).map(|at| {
@@ -106,6 +114,10 @@ const BASE64_FIELDS: [&[u8]; 12] = [
 /// identifiers and digests. 256 characters hold 192 bytes, the smallest useful icon.
 const LONG: usize = 256;
 
+/// In any text, a run this long is looked into: if it is text that somebody has put in base64, it is read. Keys and
+/// digests, which are as long, hold no text.
+const TELLING: usize = 48;
+
 /// In a field known for base64, anything this long is base64; what is shorter must show it by its
 /// padding or by the signature of a media type. In other fields it must show it anyway.
 const PLAIN_IN_FIELD: usize = 64;
@@ -155,7 +167,9 @@ pub(crate) fn find(text: &[u8], field: Option<&[u8]>) -> Vec<Attachment> {
         if found[..urls].iter().any(taken) || !is_mixed(&text[run.clone()]) {
             continue;
         }
-        if let Some(decoded) = decode(&text[run.clone()]) {
+        if let Some(decoded) = decode(&text[run.clone()])
+            && (run.len() >= LONG || holds_text(&decoded))
+        {
             let media_type = sniff(&decoded).unwrap_or("application/octet-stream").to_owned();
             let base64 = Some(Style::of(&text[run.clone()]));
             found.push(Attachment {
@@ -228,7 +242,7 @@ fn whole_text(text: &[u8], field: Option<&[u8]>) -> Option<Attachment> {
     let media_type = sniff(&decoded);
     let evident = media_type.is_some()
         || text.len() >= if known { PLAIN_IN_FIELD } else { LONG }
-        || (known && text.ends_with(b"="));
+        || (known && (text.ends_with(b"=") || holds_text(&decoded)));
     evident.then(|| Attachment {
         range: 0..text.len(),
         payload: 0..text.len(),
@@ -238,18 +252,18 @@ fn whole_text(text: &[u8], field: Option<&[u8]>) -> Option<Attachment> {
     })
 }
 
-/// Runs of base64 in a text, at least [`LONG`]. A look at the end of each window passes over most of a text:
+/// Runs of base64 in a text, at least [`TELLING`]. A look at the end of each window passes over most of a text:
 /// words are short.
 fn long_runs(text: &[u8]) -> Vec<Range<usize>> {
-    let is_sign = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_".contains(b);
+    let is_sign = |b: &u8| SIGNS[usize::from(*b)];
     let mut runs = Vec::new();
     let mut at = 0;
-    while let Some(window) = text.get(at..at + LONG) {
+    while let Some(window) = text.get(at..at + TELLING) {
         match window.iter().rposition(|b| !is_sign(b)) {
             Some(other) => at += other + 1,
             None => {
-                let more = text[at + LONG..].iter().take_while(|b| is_sign(b)).count();
-                let end = at + LONG + more;
+                let more = text[at + TELLING..].iter().take_while(|b| is_sign(b)).count();
+                let end = at + TELLING + more;
                 let padding = text[end..].iter().take(2).take_while(|b| **b == b'=').count();
                 runs.push(at..end + padding);
                 at = end + padding;
@@ -258,6 +272,18 @@ fn long_runs(text: &[u8]) -> Vec<Range<usize>> {
     }
     runs
 }
+
+/// The signs of base64, of either alphabet.
+static SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        signs[at] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        at += 1;
+    }
+    signs
+};
 
 /// Whether a run looks like base64 rather than like a line of dashes, a path or a long word.
 fn is_mixed(run: &[u8]) -> bool {

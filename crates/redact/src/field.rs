@@ -126,9 +126,31 @@ impl Disguise {
     }
 }
 
-/// What an array at this path is, if it is numbers only and these are text in disguise, and how many.
+/// Names under which the tokens of a prompt or an answer stand by their numbers, with what each was taken for and
+/// what could have stood there: as keys in vLLM, as parts of lists in SGLang.
+const NUMBERED: [&[u8]; 7] = [
+    b"prompt_logprobs",
+    b"input_token_logprobs",
+    b"output_token_logprobs",
+    b"input_top_logprobs",
+    b"output_top_logprobs",
+    b"input_token_ids_logprobs",
+    b"output_token_ids_logprobs",
+];
+
+/// What the names of numbers have in them that say how likely something is, or when it was: such numbers are no
+/// embedding.
+const MEASURES: [&str; 5] = ["prob", "score", "confidence", "time", "offset"];
+
+/// What an array at this path is, if it is text in disguise, and of how many numbers.
 pub(crate) fn disguise(path: &Path<'_>, array: &[u8]) -> Option<(Disguise, usize)> {
     let inside = array.get(1..array.len().checked_sub(1)?)?;
+    if NUMBERED.contains(&path.name()?) {
+        let by_key = memchr::memmem::find_iter(inside, b"\"logprob\"").count();
+        let listed = memchr::memchr_iter(b'[', inside).count();
+        let count = by_key.max(listed);
+        return (count > 0).then_some((Disguise::Tokens, count));
+    }
     if !inside.iter().any(u8::is_ascii_digit) || memchr::memchr3(b'"', b'[', b'{', inside).is_some()
     {
         return None;
@@ -142,7 +164,9 @@ pub(crate) fn disguise(path: &Path<'_>, array: &[u8]) -> Option<(Disguise, usize
     let fractions = memchr::memchr_iter(b'.', inside).count();
     let named =
         path.names().take(2).any(|n| EMBEDDINGS.contains(&n)) && count >= SHORTEST_EMBEDDING;
-    let shaped = count >= SURELY_EMBEDDING && fractions * 10 >= count * 9;
+    let measures =
+        || std::str::from_utf8(name).is_ok_and(|name| MEASURES.iter().any(|m| name.contains(m)));
+    let shaped = count >= SURELY_EMBEDDING && fractions * 10 >= count * 9 && !measures();
     (named || shaped).then_some((Disguise::Embedding, count))
 }
 

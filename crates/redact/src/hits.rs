@@ -238,14 +238,25 @@ impl Hits {
     }
 }
 
-/// Whether a text holds a form or the query of a URL in which numbers are written in groups: `4111+1111`. What
+/// Whether a text holds a form or the query of a URL in which spaces are plus signs: `4111+1111`, `?q=the+key`. What
 /// else stands behind percent signs the scanner sees by itself.
 fn has_plus_for_space(text: &[u8]) -> bool {
-    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-    let between = |at: usize| at > 0 && digit(at - 1) && digit(at + 1);
-    memchr::memchr_iter(b'+', text).any(between)
-        && memchr::memchr3(b'=', b'%', b'&', text).is_some()
+    let is = |at: usize, kind: fn(&u8) -> bool| text.get(at).is_some_and(kind);
+    let between = |at: usize, kind: fn(&u8) -> bool| at > 0 && is(at - 1, kind) && is(at + 1, kind);
+    let in_query = |at: usize| {
+        let before = text[..at].iter().rev().take(LONGEST_QUERY);
+        let mut before = before.take_while(|b| !b.is_ascii_whitespace());
+        before.any(|b| *b == b'=') && before.any(|b| b"?&".contains(b))
+    };
+    memchr::memchr3(b'=', b'%', b'&', text).is_some()
+        && memchr::memchr_iter(b'+', text).any(|at| {
+            between(at, u8::is_ascii_digit)
+                || (between(at, u8::is_ascii_alphanumeric) && in_query(at))
+        })
 }
+
+/// The beginning of a query is not looked for further back.
+const LONGEST_QUERY: usize = 256;
 
 /// Where a hit stands, by what is written as one.
 type Places = Vec<(NodeId, Range<usize>)>;

@@ -53,6 +53,11 @@ fn values_go_where_each_format_has_them() {
         ),
         (
             JSON,
+            r#"{"words":[{"word":"4242 4242","punctuated_word":"4242 4242"},{"word":"4242 4242","punctuated_word":"4242 4242."}]}"#,
+            r#"{"words":[{"word":"<CREDIT_CARD_1>","punctuated_word":"<CREDIT_CARD_1>"},{"word":"","punctuated_word":"."}]}"#,
+        ),
+        (
+            JSON,
             r#"{"words":[{"word":"Card"},{"word":"4242"},{"word":"4242"},{"word":"4242"},{"word":"4242."}]}"#,
             r#"{"words":[{"word":"Card"},{"word":"<CREDIT_CARD_1>"},{"word":""},{"word":""},{"word":"."}]}"#,
         ),
@@ -61,6 +66,39 @@ fn values_go_where_each_format_has_them() {
             JSON,
             r#"{"segments":[{"id":7,"text":" so\njo@example.com"},{"id":8,"text":"\u00204242 4242"},{"id":9,"text":" 4242 4242."}]}"#,
             r#"{"segments":[{"id":7,"text":" so\n<EMAIL_ADDRESS_1>"},{"id":8,"text":"\u0020<CREDIT_CARD_1>"},{"id":9,"text":"."}]}"#,
+        ),
+        // llama.cpp's and Text Generation Inference's.
+        (
+            JSON,
+            r#"{"completion_probabilities":[{"id":4,"token":"jo@exa","bytes":[106],"top_logprobs":[{"token":"jo@exa"}]},{"id":5,"token":"mple.com"}]}"#,
+            r#"{"completion_probabilities":[{"id":0,"token":"<EMAIL_ADDRESS_1>","bytes":[60,69,77,65,73,76,95,65,68,68,82,69,83,83,95,49,62],"top_logprobs":[]},{"id":0,"token":""}]}"#,
+        ),
+        (
+            JSON,
+            r#"[{"details":{"prefill":[{"id":1,"text":"jo@exa"},{"id":2,"text":"mple.com"}],"tokens":[{"id":3,"text":"at "},{"id":4,"text":"jo@exa"},{"id":5,"text":"mple.com"}],"top_tokens":[[{"text":"at "}],[{"text":"jo@exa"}]]}}]"#,
+            r#"[{"details":{"prefill":[{"id":0,"text":"<EMAIL_ADDRESS_1>"},{"id":0,"text":""}],"tokens":[{"id":3,"text":"at "},{"id":0,"text":"<EMAIL_ADDRESS_1>"},{"id":0,"text":""}],"top_tokens":[]}}]"#,
+        ),
+        (
+            "text/event-stream",
+            "data: {\"index\":1,\"token\":{\"id\":4,\"text\":\"jo@exa\"}}\n\ndata: {\"index\":2,\"token\":{\"id\":5,\"text\":\"mple.com\"},\"generated_text\":\"jo@example.com\"}\n\n",
+            "data: {\"index\":1,\"token\":{\"id\":4,\"text\":\"<EMAIL_ADDRESS_1>\"}}\n\ndata: {\"index\":2,\"token\":{\"id\":5,\"text\":\"\"},\"generated_text\":\"<EMAIL_ADDRESS_1>\"}\n\n",
+        ),
+        // Events of a run in a log.
+        (
+            JSON,
+            r#"{"events":[{"name":"new_token","kwargs":{"token":"jo@exa"}},{"name":"new_token","kwargs":{"token":"mple.com"}}]}"#,
+            r#"{"events":[{"name":"new_token","kwargs":{"token":"<EMAIL_ADDRESS_1>"}},{"name":"new_token","kwargs":{"token":""}}]}"#,
+        ),
+        // vLLM's and SGLang's have the numbers of the tokens, which are the text again.
+        (
+            JSON,
+            r#"{"prompt_logprobs":[null,{"72":{"logprob":-1,"rank":1,"decoded_token":"jo@exa"},"15":{"logprob":-2,"rank":2,"decoded_token":"x"}},{"9":{"logprob":-1,"decoded_token":"mple.com"}}]}"#,
+            r#"{"prompt_logprobs":["<TOKENS 3 numbers>"]}"#,
+        ),
+        (
+            JSON,
+            r#"{"meta_info":{"input_token_logprobs":[[null,72,"jo@exa"],[-1.5,9,"mple.com"]],"e2e_latency":0.5}}"#,
+            r#"{"meta_info":{"input_token_logprobs":["<TOKENS 2 numbers>"],"e2e_latency":0.5}}"#,
         ),
         // Two answers' tokens do not join.
         (
@@ -115,6 +153,29 @@ fn values_go_where_each_format_has_them() {
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"jo@exa\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"mple.com\"}}]}\n\n",
             "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]}\n\ndata: {\"choices\":\ndata: [{\"delta\":{\"content\":\"\"}}]}\n\n",
         ),
+        // One event a line: Ollama's and Cohere's.
+        (
+            "application/x-ndjson",
+            "{\"message\":{\"content\":\"\",\"thinking\":\"jo@exa\"}}\n{\"message\":{\"content\":\"\",\"thinking\":\"mple.com\"}}\n{\"thinking\":\"a@exam\"}\n{\"thinking\":\"ple.org\"}\n",
+            "{\"message\":{\"content\":\"\",\"thinking\":\"<EMAIL_ADDRESS_1>\"}}\n{\"message\":{\"content\":\"\",\"thinking\":\"\"}}\n{\"thinking\":\"<EMAIL_ADDRESS_2>\"}\n{\"thinking\":\"\"}\n",
+        ),
+        (
+            "application/stream+json",
+            "{\"event_type\":\"text-generation\",\"text\":\"jo@exa\"}\n{\"event_type\":\"text-generation\",\"text\":\"mple.com\"}\n",
+            "{\"event_type\":\"text-generation\",\"text\":\"<EMAIL_ADDRESS_1>\"}\n{\"event_type\":\"text-generation\",\"text\":\"\"}\n",
+        ),
+        // Records of data are whole, though they look alike.
+        (
+            "application/x-ndjson",
+            "{\"prompt\":\"a\",\"completion\":\"to jo@example.com\"}\n{\"prompt\":\"b\",\"completion\":\"and so on\"}\n",
+            "{\"prompt\":\"a\",\"completion\":\"to <EMAIL_ADDRESS_1>\"}\n{\"prompt\":\"b\",\"completion\":\"and so on\"}\n",
+        ),
+        // Citations are whole in each event, and so are names of all kinds.
+        (
+            "text/event-stream",
+            "data: {\"said\":\"x\",\"worker_id\":\"jo@exa\",\"citations\":[{\"title\":\"of jo@example.com\"}]}\n\ndata: {\"said\":\"y\",\"worker_id\":\"mple.com\",\"citations\":[{\"title\":\"and\"}]}\n\n",
+            "data: {\"said\":\"x\",\"worker_id\":\"jo@exa\",\"citations\":[{\"title\":\"of <EMAIL_ADDRESS_1>\"}]}\n\ndata: {\"said\":\"y\",\"worker_id\":\"mple.com\",\"citations\":[{\"title\":\"and\"}]}\n\n",
+        ),
         // What tells streams apart may be escaped in one event and not in the next.
         (
             "text/event-stream",
@@ -166,11 +227,61 @@ fn values_go_where_each_format_has_them() {
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"jo@exa\"}}]},{\"choices\":[{\"delta\":{\"content\":\"mple.com\"}}]}]"}"#,
             r#"{"response":"[{\"choices\":[{\"delta\":{\"content\":\"<EMAIL_ADDRESS_1>\"}}]},{\"choices\":[{\"delta\":{\"content\":\"\"}}]}]"}"#,
         ),
+        (
+            JSON,
+            r#"[{"type":"d","index":0,"delta":{"text":"jo@exa"}},{"type":"d","index":0,"delta":{"text":"mple.com"}}]"#,
+            r#"[{"type":"d","index":0,"delta":{"text":"<EMAIL_ADDRESS_1>"}},{"type":"d","index":0,"delta":{"text":""}}]"#,
+        ),
+        // Sound between them is none of the text.
+        (
+            JSON,
+            r#"{"events":[{"type":"x.audio.transcript.delta","delta":"4242 4242 4242"},{"type":"x.audio.delta","delta":"4242"},{"type":"x.audio.transcript.delta","delta":" 4242"}]}"#,
+            r#"{"events":[{"type":"x.audio.transcript.delta","delta":"<CREDIT_CARD_1>"},{"type":"x.audio.delta","delta":"4242"},{"type":"x.audio.transcript.delta","delta":""}]}"#,
+        ),
+        // With the tokens of their deltas.
+        (
+            JSON,
+            r#"{"events":[{"delta":"jo@exa","logprobs":[{"token":"jo@exa"}]},{"delta":"mple.com","logprobs":[{"token":"mple.com"}]}]}"#,
+            r#"{"events":[{"delta":"<EMAIL_ADDRESS_1>","logprobs":[{"token":"<EMAIL_ADDRESS_1>"}]},{"delta":"","logprobs":[{"token":""}]}]}"#,
+        ),
+        // And as an array of strings, each an event, or a line of one.
+        (
+            JSON,
+            r#"{"chunks":["{\"delta\":{\"text\":\"jo@exa\"}}","{\"delta\":{\"text\":\"mple.com\"}}"],"other":["{\"delta\":{\"text\":\"x\"}}"]}"#,
+            r#"{"chunks":["{\"delta\":{\"text\":\"<EMAIL_ADDRESS_1>\"}}","{\"delta\":{\"text\":\"\"}}"],"other":["{\"delta\":{\"text\":\"x\"}}"]}"#,
+        ),
+        (
+            JSON,
+            r#"{"streamed":["data: {\"said\":\"jo@exa\"}","event: x\ndata: {\"said\":\"mple.com\"}\n\n","data: [DONE]","data: of jo@example.com"]}"#,
+            r#"{"streamed":["data: {\"said\":\"<EMAIL_ADDRESS_1>\"}","event: x\ndata: {\"said\":\"\"}\n\n","data: [DONE]","data: of <EMAIL_ADDRESS_1>"]}"#,
+        ),
         // A query inside a string has plus signs for spaces.
         (
             JSON,
             r#"{"url":"https://example.com/?card=4242+4242+4242+4242&to=jo%40example.com"}"#,
             r#"{"url":"https://example.com/?card=<CREDIT_CARD_1>&to=<EMAIL_ADDRESS_1>"}"#,
+        ),
+        (
+            JSON,
+            r#"{"url":"https://example.com/?q=the+key+is+AKIAIOSFODNN7EXAMPLQ"}"#,
+            r#"{"url":"https://example.com/?q=the+key+is+<AWS_ACCESS_KEY_1>"}"#,
+        ),
+        // Text in base64 in prose, also where it looks like a token, and a token that holds JSON in base64.
+        (
+            JSON,
+            r#"{"text":"see dGhlIGhvc3QgaXMgMTk4LjUxLjEwMC4yMyBhbmQgdGhhdCBvZiB0aGUgb3RoZXJzIGlzIHVua25vd24=, or not"}"#,
+            r#"{"text":"see dGhlIGhvc3QgaXMgPElQX0FERFJFU1NfMT4gYW5kIHRoYXQgb2YgdGhlIG90aGVycyBpcyB1bmtub3du, or not"}"#,
+        ),
+        (
+            JSON,
+            r#"{"text":"see eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI1MDk0OTIwOSIsIm5hbWUiOiJIZW5yaWsgQmFsb2d1biJ9.gwnxhiBrKuvh_jPu3ZWPZbw9qiQdFRp38QGPomrAitw"}"#,
+            r#"{"text":"see <JWT_1>"}"#,
+        ),
+        // Text in a field that has base64, however short.
+        (
+            JSON,
+            r#"{"bytesValue":"YXNrIGpvQGV4YW1wbGUuY29t"}"#,
+            r#"{"bytesValue":"YXNrIDxFTUFJTF9BRERSRVNTXzE+"}"#,
         ),
         // One value has one number, however it is written.
         (
@@ -224,14 +335,16 @@ fn parts_of_a_form_are_read_as_what_they_are() {
 fn embeddings_go_and_leave_what_sdks_can_decode() {
     let floats: Vec<f32> = (0..64).map(|n| n as f32 / 8.0 - 3.25).collect();
     let bytes: Vec<u8> = floats.iter().flat_map(|f| f.to_le_bytes()).collect();
-    let body = json!({"data": [{"embedding": floats}, {"embedding": STANDARD.encode(&bytes)}], "series": floats[..40]});
+    let body = json!({"data": [{"embedding": floats}, {"embedding": STANDARD.encode(&bytes)}], "series": floats[..40], "token_logprobs": vec![-0.5; 200]});
     let text = with(fixed(), &body.to_string(), JSON);
     let redacted: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(redacted["data"][0]["embedding"], json!(["<EMBEDDING 64 numbers>"]));
     let marker = redacted["data"][1]["embedding"].as_str().unwrap();
     assert!(marker.starts_with("REMOVED/EMBEDDING/64/NUMBERS/"));
     assert_eq!(STANDARD.decode(marker).unwrap().len() % 4, 0);
-    assert_eq!(redacted["series"], body["series"], "a few numbers of any other name are numbers");
+    for kept in ["series", "token_logprobs"] {
+        assert_eq!(redacted[kept], body[kept], "a few numbers of any other name are numbers");
+    }
     let slashes = json!({"embedding": "ab/d".repeat(64)}).to_string();
     let escaped = with(fixed(), &slashes.replace('/', r"\/"), JSON);
     assert!(escaped.starts_with(r#"{"embedding":"REMOVED/EMBEDDING/48/"#), "{escaped}");

@@ -35,7 +35,7 @@ struct Api {
     channel: &'static str,
 }
 
-const APIS: [Api; 7] = [
+const APIS: [Api; 11] = [
     Api {
         name: "openai chat",
         event: |i, d| json!({"choices": [{"index": i, "delta": {"content": d}, "finish_reason": null}]}),
@@ -77,6 +77,30 @@ const APIS: [Api; 7] = [
         event: |i, d| json!({"stream": {"content": d}, "index": i}),
         delta: "/stream/content",
         channel: "/index",
+    },
+    Api {
+        name: "unknown by its names too",
+        event: |i, d| json!({"kind": "piece", "said": {"soFar": d}, "index": i, "run_id": "one"}),
+        delta: "/said/soFar",
+        channel: "/index",
+    },
+    Api {
+        name: "openai shell output",
+        event: |i, d| json!({"type": "response.shell_call_output_content.delta", "item_id": "sh", "output_index": 0, "command_index": i, "delta": {"stdout": d}}),
+        delta: "/delta/stdout",
+        channel: "/command_index",
+    },
+    Api {
+        name: "tool calls told apart by their ids",
+        event: |i, d| json!({"type": "tool-input-delta", "toolCallId": i, "inputTextDelta": d}),
+        delta: "/inputTextDelta",
+        channel: "/toolCallId",
+    },
+    Api {
+        name: "openrouter reasoning",
+        event: |i, d| json!({"choices": [{"index": 0, "delta": {"content": "", "reasoning_details": [{"type": "reasoning.summary", "summary": d, "index": i}]}}]}),
+        delta: "/choices/0/delta/reasoning_details/0/summary",
+        channel: "/choices/0/delta/reasoning_details/0/index",
     },
 ];
 
@@ -232,6 +256,18 @@ fn a_stream_that_breaks_off_is_redacted_to_its_last_byte() {
     assert!(!redacted.contains("4242"), "{redacted}");
 }
 
+/// What breaks off may be the end of any text that it could belong to, and hides none.
+#[test]
+fn a_last_event_that_breaks_off_hides_nothing_in_those_before() {
+    let body = concat!(
+        r#"data: {"type":"text.delta","delta":"call +44 20 7946 0958","logprobs":[{"token":"call +44 20 7946 0958"}]}"#,
+        "\n\n",
+        r#"data: {"type":"text.done","logprobs":[{"token":"fo"#,
+    );
+    let redacted = redact_str(body, "text/event-stream");
+    assert_eq!(redacted, body.replace("+44 20 7946 0958", "<PHONE_NUMBER_1>"));
+}
+
 #[test]
 fn frames_and_comments_survive_and_are_scanned() {
     let stream = ": for jane.roe@example.org\r\nevent: x\r\nid: 7\r\ndata: {\"text\":\"4242 4242 4242 4242\"}\r\n\r\ndata: [DONE]\r\n\r\n";
@@ -301,6 +337,25 @@ proptest! {
         let again = redact(redacted.bytes().to_vec(), EVENT_STREAM);
         prop_assert_eq!(again.bytes(), redacted.bytes());
     }
+}
+
+/// An agent's answer comes as pieces of text in base64, some of which are JSON by themselves: numbers.
+#[test]
+fn text_in_base64_goes_on_from_frame_to_frame() {
+    let pieces = ["at jane.", "roe@exam", "ple.org, card ", "4242", " 4242 42", "42 4242", "."];
+    let body: Vec<u8> = pieces
+        .iter()
+        .flat_map(|piece| {
+            let bytes = STANDARD.encode(piece);
+            frame("chunk", json!({"bytes": bytes}).to_string().as_bytes())
+        })
+        .collect();
+    let redacted = redact(body, "application/vnd.amazon.eventstream");
+    let text: Vec<u8> = payloads(redacted.bytes())
+        .iter()
+        .flat_map(|payload| STANDARD.decode(payload["bytes"].as_str().unwrap()).unwrap())
+        .collect();
+    assert_eq!(String::from_utf8(text).unwrap(), "at <EMAIL_ADDRESS_1>, card <CREDIT_CARD_1>.");
 }
 
 #[test]

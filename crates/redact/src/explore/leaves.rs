@@ -31,6 +31,8 @@ pub(super) struct Leaves<'p> {
     /// Whether the document is a request, response or event itself, and not data inside one.
     pub(super) outer: bool,
     pub(super) truncated: bool,
+    /// Whether the document says that it is one event of several.
+    pub(super) is_event: bool,
     /// Whether the document may go on, being part of a stream that is read in parts.
     pub(super) goes_on: bool,
     /// How many keys there are.
@@ -59,6 +61,11 @@ pub(super) enum Role {
     String {
         escaped: bool,
     },
+    /// A document or an event in a list of such, as logs keep the lines of a stream; the object that the list is in.
+    Listed {
+        escaped: bool,
+        list: u32,
+    },
     Schema {
         escaped: bool,
     },
@@ -85,9 +92,11 @@ pub(super) enum Role {
         escaped: bool,
         place: Box<Place>,
     },
+    /// In an event that a log has in an array in this object, if it is such a one.
     Token {
         place: Box<Place>,
         spaced: bool,
+        logged: Option<u32>,
     },
 }
 
@@ -95,6 +104,8 @@ pub(super) enum Role {
 pub(super) struct Place {
     pub(super) names: Vec<u8>,
     pub(super) objects: Vec<u32>,
+    /// The object that the innermost array is in.
+    list: Option<u32>,
 }
 
 impl Visit for Leaves<'_> {
@@ -127,6 +138,7 @@ impl Visit for Leaves<'_> {
         if field::is_trace_id(path, text) {
             return;
         }
+        let is_sound = || self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta"));
         let role = if field::is_number(path, text) {
             Role::Number
         } else if field::is_opaque(path, self.kind_of(path).as_deref()) {
@@ -136,19 +148,17 @@ impl Visit for Leaves<'_> {
         } else if self.outer && field::is_schema(path) {
             Role::Schema { escaped }
         } else if let Some(spaced) = delta::token(path) {
-            Role::Token { place: Place::of(path), spaced }
+            Role::Token { place: Place::of(path), spaced, logged: delta::logged_token(path) }
         } else {
-            match self.deltas.and_then(|events| delta::likeness(path, events)) {
+            match self.deltas.and_then(|events| delta::likeness(path, events, raw.len())) {
                 // Sound in base64, piece by piece.
-                Some(_)
-                    if self.kind_of(path).is_some_and(|kind| kind.ends_with(b"audio.delta")) =>
-                {
-                    Role::String { escaped }
-                }
+                Some(_) if is_sound() => Role::String { escaped },
                 Some(likeness) => Role::Delta { likeness, escaped, place: Place::of(path) },
-                None => match delta::logged(path) {
-                    Some(array) => Role::Logged { array, escaped, place: Place::of(path) },
-                    None => Role::String { escaped },
+                None if is_sound() => Role::String { escaped },
+                None => match (delta::logged(path), path.listed()) {
+                    (Some(array), _) => Role::Logged { array, escaped, place: Place::of(path) },
+                    (None, Some(list)) if begins_event(text) => Role::Listed { escaped, list },
+                    _ => Role::String { escaped },
                 },
             }
         };
@@ -187,7 +197,9 @@ impl Visit for Leaves<'_> {
         }
         match name {
             b"bytes" => self.bytes.insert(object, raw),
-            b"top_logprobs" | b"topCandidates" => self.alternatives.insert(object, raw),
+            b"top_logprobs" | b"topCandidates" | b"top_tokens" => {
+                self.alternatives.insert(object, raw)
+            }
             _ => None,
         };
     }
@@ -220,12 +232,15 @@ impl Leaves<'_> {
     /// Notes what the strings around say of others.
     fn identify(&mut self, path: &Path<'_>, raw: &Range<usize>) {
         let (Some(name), Some(object)) = (path.name(), path.object()) else { return };
+        // Of a body that is an array of events, each of these is one.
+        let is_outermost = || path.objects().nth(1).is_none();
+        self.is_event |= delta::is_event(name) && is_outermost();
         match name {
             b"type" => self.kind = Some((object, raw.clone())),
             b"key" | b"name" if raw.len() <= MAX_LABEL => self.label = Some((object, raw.clone())),
             _ => {}
         }
-        if delta::is_identity(name, object == 0)
+        if delta::is_identity(name, name == b"type" && is_outermost())
             && let Some(value) = delta::identity(path.slice(raw))
         {
             let identity = self.identities.entry(object).or_default();
@@ -267,6 +282,11 @@ impl Leaves<'_> {
     }
 }
 
+/// Whether a raw string may be a document, or an event of a stream.
+fn begins_event(raw: &[u8]) -> bool {
+    raw.starts_with(b"{") || raw.starts_with(b"data:") || raw.starts_with(b"event:")
+}
+
 /// The longest name that says what the value beside it is.
 const MAX_LABEL: usize = 64;
 
@@ -293,13 +313,13 @@ impl Place {
             names.extend_from_slice(delta::continued(name));
             names.push(0);
         }
-        Box::new(Self { names, objects: path.objects().collect() })
+        let list = path.innermost_array();
+        Box::new(Self { names, objects: path.objects().collect(), list })
     }
 
     /// What the tokens of one list have in common: the list.
     pub(super) fn list(&self, document: usize) -> Vec<u8> {
-        let around = self.objects.len().saturating_sub(2);
-        let list = self.objects.get(around).copied().unwrap_or_default();
+        let list = self.list.unwrap_or(u32::MAX);
         [&self.names[..], format!("\0{document}\0{list}").as_bytes()].concat()
     }
 
@@ -307,7 +327,9 @@ impl Place {
     /// of the objects around them.
     pub(super) fn stream(&self, identities: &Identities) -> Vec<u8> {
         let mut key = self.names.clone();
-        for (level, object) in self.objects.iter().enumerate() {
+        // Text Generation Inference counts its events there.
+        let counted = usize::from(key == b"text\0token\0");
+        for (level, object) in self.objects.iter().enumerate().skip(counted) {
             if let Some(identity) = identities.get(object) {
                 let level = u16::try_from(level).expect("nesting is bounded");
                 key.push(0);

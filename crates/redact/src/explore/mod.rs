@@ -150,6 +150,7 @@ pub(crate) fn explore_units<'b>(
                 &parts,
                 Written::Plain,
                 Stream::new(None, false, &at),
+                true,
             );
         }
     }
@@ -559,7 +560,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
             let parts: Vec<Part> = plain.iter().map(|line| Part::new(node, line.clone())).collect();
             if !parts.is_empty() {
                 let stream = Stream::new(None, false, at);
-                self.channel(b"plain\0".to_vec(), &parts, Written::Plain, stream);
+                self.channel(b"plain\0".to_vec(), &parts, Written::Plain, stream, true);
             }
         }
         for line in plain {
@@ -567,7 +568,7 @@ impl<'b, 'p> Explorer<'b, 'p> {
         }
     }
 
-    /// Frames of a binary event stream: JSON, or JSON in base64 in JSON, as InvokeModel wraps it.
+    /// Frames of a binary event stream: JSON, or JSON or text in base64 in JSON, as InvokeModel and agents wrap it.
     fn binary_events(&mut self, frames: Vec<Frame>) {
         let at = At::default();
         let mut gathered = Gathered::default();
@@ -590,16 +591,23 @@ impl<'b, 'p> Explorer<'b, 'p> {
                 let raw = leaves.leaves[leaf].raw.range();
                 let style = Style::of(&body[raw.clone()]);
                 let decoded = attachment::decode(&body[raw.clone()])?;
-                let document = json::lex(&decoded, &mut Ignore) == Lexed::Whole;
-                document.then_some((leaf, raw, style, decoded))
+                let document =
+                    opens_document(&decoded) && json::lex(&decoded, &mut Ignore) == Lexed::Whole;
+                // An agent's answer comes as pieces of text, and a character may be cut.
+                let is_text = document || !attachment::is_binary(&decoded);
+                is_text.then_some((leaf, raw, style, decoded, document))
             });
-            if let Some((leaf, raw, style, decoded)) = inner {
+            if let Some((leaf, raw, style, decoded, document)) = inner {
                 leaves.leaves.remove(leaf);
                 let node = self.out.reading.add_base64(Reading::BODY, raw, style, decoded);
                 self.out.reading.set_kind(node, Kind::Container);
                 let whole = 0..self.out.reading.text(node).len();
-                let inner = self.lex(node, &whole, Some(true), &at).1;
-                self.document(inner, &mut gathered, &at);
+                if document {
+                    let inner = self.lex(node, &whole, Some(true), &at).1;
+                    self.document(inner, &mut gathered, &at);
+                } else {
+                    gathered.encoded.push(Part::new(node, whole));
+                }
             }
             self.document(leaves, &mut gathered, &at);
         }
@@ -756,11 +764,18 @@ impl<'b, 'p> Explorer<'b, 'p> {
         let mut from = 0;
         for attachment in attachment::find(self.out.reading.text(node), field) {
             match attachment {
-                Attachment { payload, decoded, base64: Some(style), media_type, .. }
-                    if attachment::holds_text(&decoded) =>
+                attachment
+                    if attachment.base64.is_some()
+                        && attachment::holds_text(&attachment.decoded) =>
                 {
-                    gaps.push(from..payload.start.max(from));
-                    from = payload.end.max(from);
+                    let is_whole = attachment.payload == (0..self.out.reading.text(node).len());
+                    let is_both = !is_whole && attachment.may_be_token();
+                    let Attachment { payload, decoded, base64, media_type, .. } = attachment;
+                    let style = base64.unwrap_or_default();
+                    if !is_both {
+                        gaps.push(from..payload.start.max(from));
+                        from = payload.end.max(from);
+                    }
                     let inner = self.out.reading.add_base64(node, payload, style, decoded);
                     self.inner_body(inner, Format::of(Some(&media_type)), &at.deeper());
                 }

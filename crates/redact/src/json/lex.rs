@@ -74,6 +74,18 @@ impl Path<'_> {
         })
     }
 
+    /// The object that the innermost array around the current value stands in.
+    pub(crate) fn innermost_array(&self) -> Option<u32> {
+        let array = self.frames.iter().rposition(|frame| frame.object.is_none())?;
+        self.frames[..array].iter().rev().find_map(|frame| frame.object)
+    }
+
+    /// If the current value stands in an array itself, the object that the array is in.
+    pub(crate) fn listed(&self) -> Option<u32> {
+        let is_item = self.frames.last().is_some_and(|frame| frame.object.is_none());
+        is_item.then(|| self.innermost_array().unwrap_or(u32::MAX))
+    }
+
     /// The keys above the current value, outermost first.
     pub(crate) fn outer_names(&self) -> impl Iterator<Item = &[u8]> {
         self.frames.iter().filter_map(|f| f.key.clone()).map(|k| &self.haystack[k])

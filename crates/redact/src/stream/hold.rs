@@ -20,10 +20,14 @@ const NEAR: usize = 48;
 /// 13 KiB.
 const MOST: usize = 16 << 10;
 
-/// A channel that has had nothing to say for so many units has ended: APIs do not tell, or each in its way.
-/// Channels that take turns are waited for longer.
+/// A channel that ends as texts do and has had nothing to say for so many units has ended: APIs do not tell, or each
+/// in its way. Channels that take turns are waited for longer, and one that stands in the middle of something for as
+/// long as less than [`MOST`] has come of others.
 const IDLE: usize = 24;
 const MOST_PATIENCE: usize = 512;
+
+/// Where a text may have ended, no sign that values have stands among its last bytes, so many.
+const LAST_WORDS: usize = 32;
 
 /// The number of units at the start that may go.
 pub(super) fn decided(
@@ -47,7 +51,10 @@ pub(super) fn decided(
         let pieces: Vec<(usize, usize)> =
             reading.pieces(channel.node).map(|(end, at)| (end, unit_of(at))).collect();
         let Some(&(_, latest)) = pieces.last() else { continue };
-        if ends.len() - 1 - latest > patience {
+        let is_idle = ends.len() - 1 - latest > patience;
+        if ends[ends.len() - 1] - ends[latest] > MOST
+            || (is_idle && seems_over(reading.text(channel.node), channel.json))
+        {
             continue;
         }
         let until = held_from(explored, channel, &spans, standard);
@@ -146,6 +153,15 @@ fn safe_end(text: &[u8], spans: &[Range<usize>], standard: bool) -> usize {
         }
     }
     end
+}
+
+/// Whether a text may be over where it stands: at the end of a sentence, and in no value.
+fn seems_over(text: &[u8], json: bool) -> bool {
+    let text = text.trim_ascii_end();
+    let last = &text[text.len().saturating_sub(LAST_WORDS)..];
+    !json
+        && last.last().is_none_or(|b| !b.is_ascii_alphanumeric())
+        && !last.iter().any(|b| is_telling(*b))
 }
 
 fn is_boundary(text: &[u8], at: usize) -> bool {

@@ -28,15 +28,16 @@ use units::{Cutter, Taken};
 pub(crate) use hold::FAR;
 pub(crate) use units::Units;
 
-/// What is held is looked at again when it has grown by one part in so many.
-const PATIENCE: usize = 8;
+/// What is held is looked at again when it has grown by one part in so many: each look reads all of it, and more looks
+/// would let go of it no more than some words earlier.
+const PATIENCE: usize = 3;
 
 /// Redacts one body of an exchange while it passes.
 ///
 /// However the body is cut into pushes, what comes out is the same. It is what [`ExchangeRedactor::redact`] makes
 /// of the whole, but that nothing can be taken back: where only later text gives a value away, a copy of it
-/// that stood before has gone as it was. And a channel that goes on in the middle of a value after others
-/// have had two dozen events is not joined over the gap.
+/// that stood before has gone as it was. And a channel that goes on in the middle of a value after 16 KiB have come
+/// of others is not joined over the gap.
 ///
 /// What is no stream (one JSON document, forms, media, UTF-16) comes out at the end. A content type should say what
 /// it is: without one, the first 512 bytes decide.
