@@ -73,11 +73,19 @@ impl Prefixes {
                     if !all.0.iter().any(|prefix| prefix.exact) {
                         break;
                     }
-                    // More literals are worth having only while some are short.
-                    let enough = all.0.iter().all(|prefix| prefix.text.len() >= ENOUGH);
-                    match all.clone().then(&Self::of(sub)?) {
-                        Some(longer) if !enough || longer.0.len() <= all.0.len() => all = longer,
-                        _ => {
+                    let next = Self::of(sub)?;
+                    match all.clone().then(&next) {
+                        Some(longer) if longer.0.len() <= all.0.len() => {
+                            all = longer;
+                            continue;
+                        }
+                        _ => {}
+                    }
+                    // More literals are worth having only of short ones; what stands behind the others is their tail.
+                    all.end_where(|text| text.len() >= ENOUGH);
+                    match all.clone().then(&next) {
+                        Some(longer) => all = longer,
+                        None => {
                             all.end();
                             break;
                         }
@@ -115,7 +123,12 @@ impl Prefixes {
 
     /// Nothing more may be joined.
     fn end(&mut self) {
-        self.0.iter_mut().for_each(|prefix| prefix.exact = false);
+        self.end_where(|_| true);
+    }
+
+    /// Nothing more may be joined to those of which this is so.
+    fn end_where(&mut self, is_so: impl Fn(&[u8]) -> bool) {
+        self.0.iter_mut().for_each(|prefix| prefix.exact &= !is_so(&prefix.text));
     }
 
     /// These, followed by those.
@@ -213,11 +226,11 @@ mod tests {
         assert_eq!(literals("(?:a|bc)[0-9]"), ["a", "bc"]);
         assert_eq!(literals("[a-z]b"), [""]);
         assert!(literals("[abc][abc][abc][abc][abc]").iter().all(|literal| literal.len() == 4));
-        let many =
-            literals("(?:token|secret|credential)[-_. ]?(?:id|key|value)[-_. ]?(?:old|new|last)");
-        assert!(
-            many.len() <= MAX_LITERALS && many.contains(&"credential_value".to_owned()),
-            "{many:?}"
-        );
+        // What is long enough goes on as its tail says; only what is short is joined to more.
+        let many = literals("(?:token|credential)[-_.]?(?:id|key)[-_.]?(?:old|new)");
+        let expected = ["credential", "token-", "token.", "token_", "tokenid", "tokenkey"];
+        assert_eq!(many, expected);
+        let many = literals("[abcd](?:a|bc|cd|d)[-_. ]?(?:id|key|value)[-_. ]?(?:old|new|last)");
+        assert!(many.len() <= MAX_LITERALS, "{many:?}");
     }
 }
