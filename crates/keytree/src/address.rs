@@ -122,3 +122,24 @@ impl fmt::Debug for AccountTag {
         write!(f, "AccountTag({})", hex::encode(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_and_sequences_end_where_their_bits_do() {
+        assert_eq!(Hour::MAX.number(), 0xff_ffff);
+        assert_eq!(Hour::new(0xff_ffff), Some(Hour::MAX));
+        assert_eq!(Hour::new(0x100_0000), None);
+        assert_eq!(Hour::from_unix_seconds(i64::MAX), Hour::MAX);
+        assert_eq!(Hour::from_unix_seconds(-1).number(), 0);
+        assert_eq!(Hour::from_unix_seconds(3600).number(), 1);
+        assert_eq!(LeafAddress::new(Hour::MAX, 7, 0x100_0000), None);
+        let last = LeafAddress::new(Hour::MAX, 0xffff, 0xff_ffff).unwrap();
+        assert_eq!(last.to_bits(), u64::MAX);
+        assert_eq!((last.hour(), last.lease(), last.sequence()), (Hour::MAX, 0xffff, 0xff_ffff));
+        let other = LeafAddress::from_bits(0x0000_0100_0200_0003);
+        assert_eq!((other.hour().number(), other.lease(), other.sequence()), (1, 2, 3));
+    }
+}

@@ -179,3 +179,24 @@ fn nothing_forgotten_is_in_memory() {
     assert!(dead.len() >= 8, "nodes, page keys, a leaf and a root: {}", dead.len());
     assert!(found.is_empty(), "{} of {} dead keys are in memory", found.len(), dead.len());
 }
+
+/// Leaves a secret all over its frame, and says what it was.
+#[inline(never)]
+fn careless(seed: u8) -> Disguised {
+    let byte = |at: u8| at.wrapping_mul(37) ^ seed;
+    let mut frame = [[0_u8; 32]; 1 << 10];
+    for copy in &mut frame {
+        (0..).zip(copy).for_each(|(at, to)| *to = byte(at));
+    }
+    std::hint::black_box(&frame);
+    std::array::from_fn(|at| byte(at as u8) ^ DISGUISE)
+}
+
+#[test]
+fn what_work_leaves_on_the_stack_is_written_over() {
+    const FRAME: usize = 40 << 10;
+    let left = careless(0x3c);
+    assert_eq!(found(&BTreeSet::from([left])).len(), 1, "it lies there, so the search is no sham");
+    let wiped = oubliette_keytree::stack::without_trace::<FRAME, _>(|| careless(0x5e));
+    assert!(found(&BTreeSet::from([wiped])).is_empty());
+}
