@@ -15,7 +15,7 @@
 
 use crate::frequency;
 use crate::prefilter::sieve::{
-    self, HASHED, Sieve, begun, bytes_at, first_bytes, fold, keep, whole,
+    HASHED, Sieve, Stands, begun, bytes_at, first_bytes, fold, keep, whole,
 };
 use crate::prefilter::{Kernel, ROOM, Words};
 
@@ -143,8 +143,6 @@ const SELDOM: f32 = 0.0004;
 const BEGUN: [usize; 3] = [8, 6, 4];
 /// How many bytes from a character beyond ASCII on count.
 const LEAD: usize = 3;
-/// The same for a [`Sieve`].
-const SIFTED: [usize; 4] = [8, 6, 5, 4];
 /// How many bytes before a word are compared first.
 const BEHIND: usize = 4;
 
@@ -167,41 +165,32 @@ impl Lexicon {
                 key;
             let (behind, ahead) = literal.text.split_at(start);
             let bytes = fold(first_bytes(ahead));
-            let (len, hash) = match key {
+            let begun_by = |len, word| {
+                (begun(bytes, len), Stands::Begun { bytes: ahead.len(), word: word as u64 }, 0)
+            };
+            let (hash, stands, len) = match key {
                 Key::Whole { end, .. } => {
                     lexicon.has_words = true;
-                    (end - start, whole(bytes, (end - start) as u64))
+                    let len = (end - start) as u64;
+                    (whole(bytes, len), Stands::Whole(len), u8::try_from(len).unwrap_or(0))
                 }
                 Key::Begun { len, .. } => {
                     lexicon.has_words = true;
                     lexicon.has_humps |= start == 0 && literal.starts == Starts::Name;
-                    (word_len(ahead), begun(bytes, len))
+                    begun_by(len, word_len(ahead))
                 }
                 Key::Lead { len, .. } => {
                     lexicon.has_leads = true;
-                    (LEAD, begun(bytes, len))
+                    begun_by(len, LEAD)
                 }
             };
-            let is_whole = matches!(key, Key::Whole { .. });
-            sifted.push((
-                bytes,
-                match key {
-                    Key::Whole { .. } => sieve::Known::Whole(len as u64),
-                    _ => {
-                        let begun = SIFTED.into_iter().find(|&len| ahead.len() >= len);
-                        sieve::Known::Begun {
-                            len: begun.expect("as many as are hashed"),
-                            word: len as u64,
-                        }
-                    }
-                },
-            ));
+            sifted.push((bytes, stands));
             let entry = Entry {
                 bytes: bytes & keep(ahead.len() as u64),
                 before: last_bytes(behind),
                 ahead: ahead.len().min(HASHED) as u8,
                 behind: behind.len().min(BEHIND) as u8,
-                len: if is_whole { u8::try_from(len).unwrap_or(0) } else { 0 },
+                len,
             };
             let known = Known {
                 literal: number,

@@ -20,7 +20,7 @@ pub(crate) struct WordTable {
 
 /// A set of hashes in one bit for each, which may hold others too.
 #[derive(Debug, Default)]
-pub(crate) struct HashBits {
+struct HashBits {
     bits: Vec<u64>,
     /// How far to shift a hash for the number of a bit.
     shift: u32,
@@ -28,7 +28,7 @@ pub(crate) struct HashBits {
 
 impl HashBits {
     /// Of these hashes: one bit in sixteen set, in at most eight kilobytes.
-    pub(crate) fn new(hashes: &[u32]) -> Self {
+    fn new(hashes: &[u32]) -> Self {
         let log = (16 * hashes.len()).next_power_of_two().ilog2().clamp(6, 16);
         let shift = 32 - log;
         let mut bits = vec![0; 1 << (log - 6)];
@@ -39,7 +39,7 @@ impl HashBits {
     }
 
     #[inline(always)]
-    pub(crate) fn may_hold(&self, hash: u32) -> bool {
+    fn may_hold(&self, hash: u32) -> bool {
         let bit = (hash >> self.shift) as usize;
         self.bits[bit / 64] >> (bit % 64) & 1 != 0
     }

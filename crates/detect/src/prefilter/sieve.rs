@@ -19,26 +19,27 @@ pub(crate) struct Sieve {
 
 /// How a literal stands in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum Stands {
     /// As a word of so many bytes that does not go on.
     Whole(u64),
-    /// By its first eight or six bytes, five or four, the word there being so long as far as it is the literal's.
-    Begun { len: usize, word: u64 },
+    /// By its first bytes, at least four of so many, the word there being so long as far as it is the literal's.
+    Begun { bytes: usize, word: u64 },
 }
 
 impl Sieve {
     /// Of literals given by their first bytes, [folded](fold), and how they stand: one slot for each, in at most 64
     /// kilobytes.
-    pub(crate) fn new(literals: &[(u64, Known)]) -> Self {
+    pub(crate) fn new(literals: &[(u64, Stands)]) -> Self {
         let log = literals.len().next_power_of_two().ilog2().clamp(1, 13);
         let shift = u32::BITS - log;
         let mut slots = vec![0; 1 << log];
-        for &(bytes, known) in literals {
-            let (word, bit) = match known {
-                Known::Whole(len) => (len, top(whole(bytes, len))),
-                Known::Begun { len: 4, word } => (word, fourth(bytes)),
-                Known::Begun { len: 5, word } => (word, fifth(bytes)),
-                Known::Begun { len, word } => (word, top(begun(bytes, len))),
+        for &(bytes, stands) in literals {
+            let (word, bit) = match stands {
+                Stands::Whole(len) => (len, top(whole(bytes, len))),
+                Stands::Begun { bytes: 4, word } => (word, fourth(bytes)),
+                Stands::Begun { bytes: 5, word } => (word, fifth(bytes)),
+                Stands::Begun { bytes: 6 | 7, word } => (word, top(begun(bytes, 6))),
+                Stands::Begun { word, .. } => (word, top(begun(bytes, 8))),
             };
             slots[(slot_hash(bytes, word) >> shift) as usize] |= 1 << bit;
         }
@@ -168,13 +169,12 @@ mod tests {
         ) {
             let bytes = text.as_bytes();
             let word = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let known: Vec<(u64, Known)> = literals
+            let known: Vec<(u64, Stands)> = literals
                 .iter()
                 .map(|(literal, is_whole)| {
                     let (bytes, word) = (fold(first_bytes(literal.as_bytes())), word(literal.as_bytes()));
-                    let len = [8, 6, 5, 4].into_iter().find(|&len| literal.len() >= len).unwrap();
-                    let begun = Known::Begun { len, word: word as u64 };
-                    (bytes, if *is_whole && word > 0 { Known::Whole(word as u64) } else { begun })
+                    let begun = Stands::Begun { bytes: literal.len(), word: word as u64 };
+                    (bytes, if *is_whole && word > 0 { Stands::Whole(word as u64) } else { begun })
                 })
                 .collect();
             let sieve = Sieve::new(&known);
@@ -193,12 +193,12 @@ mod tests {
                 prop_assert_eq!(&sift(kernel), &kept, "{}", kernel.name());
             }
             for (number, (&start, &end)) in (0u16..).zip(starts.iter().zip(&ends)) {
-                let stands = |(literal, (_, known)): (&(String, bool), &(u64, Known))| match known {
-                    Known::Whole(len) => {
+                let stands = |(literal, (_, known)): (&(String, bool), &(u64, Stands))| match known {
+                    Stands::Whole(len) => {
                         end - start == *len as usize
                             && bytes[start..end].eq_ignore_ascii_case(&literal.0.as_bytes()[..end - start])
                     }
-                    Known::Begun { .. } => bytes
+                    Stands::Begun { .. } => bytes
                         .get(start..start + literal.0.len())
                         .is_some_and(|text| text.eq_ignore_ascii_case(literal.0.as_bytes())),
                 };
