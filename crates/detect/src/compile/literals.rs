@@ -74,22 +74,19 @@ impl Prefixes {
                         break;
                     }
                     let next = Self::of(sub)?;
-                    match all.clone().then(&next) {
-                        Some(longer) if longer.0.len() <= all.0.len() => {
-                            all = longer;
-                            continue;
-                        }
-                        _ => {}
+                    let mut joined = all.clone().then(&next);
+                    let grows = joined.as_ref().is_none_or(|joined| joined.0.len() > all.0.len());
+                    let is_long = |text: &[u8]| text.len() >= ENOUGH;
+                    if grows && all.0.iter().any(|prefix| prefix.exact && is_long(&prefix.text)) {
+                        // More literals are worth having only of short ones; what stands behind the others is their tail.
+                        all.end_where(is_long);
+                        joined = all.clone().then(&next);
                     }
-                    // More literals are worth having only of short ones; what stands behind the others is their tail.
-                    all.end_where(|text| text.len() >= ENOUGH);
-                    match all.clone().then(&next) {
-                        Some(longer) => all = longer,
-                        None => {
-                            all.end();
-                            break;
-                        }
-                    }
+                    let Some(joined) = joined else {
+                        all.end();
+                        break;
+                    };
+                    all = joined;
                 }
                 Some(all)
             }
